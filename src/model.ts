@@ -1,0 +1,102 @@
+/**
+ * The words of this service, used the same everywhere.
+ *
+ * - **record**: one Kafka message, as bytes, with its address (topic, partition, offset).
+ * - **envelope**: what Debezium wrapped in a record's value.
+ * - **image**: one row, before or after, still as bytes.
+ * - **change**: an envelope about a row (op c, u, d, r) or about a whole table (t).
+ * - **block**: a contiguous range [start, end) of one partition's offsets, written as one unit.
+ * - **audit table**: `changes`, every change once, for ever.
+ * - **mirror**: the signed copy of one source table.
+ * - **withheld**: a value that Debezium did not send because PostgreSQL did not (unchanged TOAST).
+ *
+ * Offsets, LSNs and microseconds are JavaScript numbers: exact up to 2^53, which is 8 PiB of WAL and the year 2255.
+ * Beyond that a record is refused (`ENVELOPE_NUMBER_TOO_LARGE`), never rounded.
+ */
+
+/** Where records are: partitions are numbered from 0 within a topic. */
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/**
+ * Walks the records of a chunk in offset order without making an object per record. After `next()` has returned true
+ * the fields describe the current record until the next call; `bytes` may be reused or released after the walk,
+ * so copy what you keep.
+ */
+export interface RecordCursor {
+  /** Moves to the next record; false at the end. */
+  next(): boolean;
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  /** Milliseconds since the epoch, the record's timestamp (create time by default). */
+  readonly timestampMs: number;
+  /** Range of the key in `bytes`; both -1 for a null key. */
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  /** Range of the value in `bytes`; both -1 for a null value (a tombstone). */
+  readonly valueStart: number;
+  readonly valueEnd: number;
+  /** Range of the headers (count and all) in `bytes`, undecoded. */
+  readonly headersStart: number;
+  readonly headersEnd: number;
+}
+
+/** What one fetch brought of one partition. */
+export interface RecordChunk extends TopicPartition {
+  /** The assignment it belongs to; see `kafka/consumer.ts`. */
+  readonly epoch: number;
+  /** The first offset that the chunk can hold, and the one after the last it covers, control records included. */
+  readonly firstOffset: number;
+  readonly nextOffset: number;
+  /** A fresh walk over the visible records, in offset order. */
+  records(): RecordCursor;
+}
+
+/** Debezium's operations that are changes; the byte on the wire. */
+export const OP = { c: 0x63, u: 0x75, d: 0x64, r: 0x72, t: 0x74 } as const;
+export type OpName = keyof typeof OP;
+
+/** What a record turned out to be. Everything but `change` and `bad` is skipped and counted. */
+export type RecordKind = 'change' | 'tombstone' | 'heartbeat' | 'transaction' | 'message' | 'signal' | 'bad';
+
+/** The default of Debezium's `unavailable.value.placeholder`. */
+export const DEFAULT_PLACEHOLDER = '__debezium_unavailable_value';
+
+/** How a source table identifies the old row in the WAL (`pg_class.relreplident`). */
+export type ReplicaIdentity = 'full' | 'default' | 'index' | 'nothing';
+
+/** A column as the PostgreSQL catalogue has it. */
+export interface SourceColumn {
+  readonly name: string;
+  /** `format_type(atttypid, atttypmod)`: `numeric(12,2)`, `timestamp(3) with time zone`, `text[]`. */
+  readonly type: string;
+  /** `pg_type.typname` of the base type (domains resolved), of the element for arrays: `int4`, `numeric`, `timestamptz`. */
+  readonly base: string;
+  /** `pg_type.typtype` of the resolved type: b base, e enum, c composite, r range, m multirange. */
+  readonly kind: string;
+  /** Type modifier of the resolved type, -1 if none. */
+  readonly modifier: number;
+  /** True for an array of `base`. */
+  readonly array: boolean;
+  readonly notNull: boolean;
+  /** GENERATED … STORED or VIRTUAL: not in streaming rows before PostgreSQL 18. */
+  readonly generated: boolean;
+}
+
+/** A source table as the PostgreSQL catalogue has it. */
+export interface SourceTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly identity: ReplicaIdentity;
+  /** In attribute order, dropped ones left out. */
+  readonly columns: readonly SourceColumn[];
+  /** Names of the primary key's columns in key order, else of a unique index over NOT NULL columns; empty if there is none. */
+  readonly key: readonly string[];
+}
+
+/** `schema.name` of a source table, the form that settings, logs and errors use. */
+export function tableName(table: { readonly schema: string; readonly name: string }): string {
+  return `${table.schema}.${table.name}`;
+}
