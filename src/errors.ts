@@ -14,6 +14,7 @@ export const ERROR_CODES = {
   KAFKA_UNREACHABLE: 'retry',
   KAFKA_REQUEST_FAILED: 'retry',
   POSTGRES_UNREACHABLE: 'retry',
+  POSTGRES_REFUSED_LOGIN: 'config',
   POSTGRES_QUERY_FAILED: 'retry',
   CONNECT_UNREACHABLE: 'retry',
   GUARD_REFUSED: 'retry',

@@ -1,0 +1,115 @@
+/** The door to PostgreSQL: the only file that imports `pg`; a small pool, and errors in the service's words. */
+import { Pool } from 'pg';
+import { ServiceError } from '../errors';
+
+export interface PostgresOptions {
+  /** Milliseconds a statement may run before the server cancels it; 30,000 by default, 0 for no limit. */
+  readonly statementTimeoutMs?: number;
+  /** Milliseconds to wait for a connection; 5,000 by default. */
+  readonly connectionTimeoutMs?: number;
+}
+
+/** A PostgreSQL that can be asked. Each query takes any connection of the pool, so nothing is kept between two of them. */
+export interface Postgres {
+  /**
+   * Runs one statement and returns its rows. bigint and numeric come back as strings, so no digit is lost.
+   * Throws `POSTGRES_UNREACHABLE`, `POSTGRES_REFUSED_LOGIN` or `POSTGRES_QUERY_FAILED`; none of them holds a value.
+   */
+  query<T>(sql: string, params?: readonly unknown[]): Promise<T[]>;
+  /** Ends the pool once its queries have ended. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** Opens a pool of at most four connections. Connects at the first query, so it fails there and not here. */
+export function openPostgres(url: string, options: PostgresOptions = {}): Postgres {
+  const at = address(url);
+  const pool = new Pool({
+    connectionString: url,
+    max: 4,
+    connectionTimeoutMillis: options.connectionTimeoutMs ?? 5_000,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    application_name: 'debezium-clickhouse',
+    // A command that forgets close() still ends.
+    allowExitOnIdle: true,
+  });
+  // An idle connection that breaks is replaced by the next query, which reports what is wrong; without a listener the process would die.
+  pool.on('error', () => undefined);
+  let closed: Promise<void> | undefined;
+  return {
+    async query<T>(sql: string, params: readonly unknown[] = []): Promise<T[]> {
+      try {
+        const result = await pool.query(sql, [...params]);
+        return result.rows as T[];
+      } catch (error) {
+        throw postgresError(error, at);
+      }
+    },
+    close() {
+      closed ??= pool.end();
+      return closed;
+    },
+  };
+}
+
+/** Host, port and database of a URL, without user and password. */
+function address(url: string): string {
+  try {
+    const { hostname, port, pathname } = new URL(url);
+    return `${hostname || 'localhost'}:${port || '5432'}${pathname}`;
+  } catch {
+    throw new ServiceError('CONFIG_INVALID', 'PG_URL is not a URL.', {
+      hint: 'Give it the form postgres://user:password@host:5432/database.',
+    });
+  }
+}
+
+interface ServerError {
+  readonly code?: unknown;
+  readonly message?: unknown;
+}
+
+/**
+ * Tells by SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html) what went wrong. The cause is left
+ * out on purpose: the server's message, detail and position can quote values.
+ */
+export function postgresError(error: unknown, at: string): ServiceError {
+  const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as ServerError;
+  const state = typeof code === 'string' ? code : '';
+  if (!isSqlState(state) || isConnectionState(state)) {
+    const reason = state || connectionReason(String(message));
+    return new ServiceError('POSTGRES_UNREACHABLE', `PostgreSQL at ${at} cannot be reached (${reason}).`, {
+      hint: 'See that PostgreSQL is up and that PG_URL (or PG_HOST, PG_PORT) names it.',
+    });
+  }
+  if (state.startsWith('28') || state === '3D000') {
+    return new ServiceError('POSTGRES_REFUSED_LOGIN', `PostgreSQL at ${at} refused the login (SQLSTATE ${state}).`, {
+      hint: 'Correct user, password and database in PG_URL (or PG_USER, PG_PASSWORD, PG_DATABASE), and see pg_hba.conf.',
+    });
+  }
+  const said = NAMES_ONLY.has(state) ? `: ${String(message)}` : '';
+  return new ServiceError('POSTGRES_QUERY_FAILED', `PostgreSQL at ${at} refused a statement, SQLSTATE ${state}${said}.`, {
+    hint:
+      state === '42501'
+        ? 'Grant the missing right to the user of PG_URL.'
+        : 'Look the SQLSTATE up in the appendix of the PostgreSQL manual; the server log holds the statement.',
+  });
+}
+
+/** Errors whose message names schemas, tables, columns and rights, never values. */
+const NAMES_ONLY = new Set(['42501', '42P01', '42703', '42704', '42710', '42P07', '3F000', '55006']);
+
+function isSqlState(code: string): boolean {
+  // Node's own codes (EPIPE, ECONNRESET) also are capitals; SQLSTATEs that this server sends hold a digit.
+  return /^[0-9A-Z]{5}$/.test(code) && /\d/.test(code);
+}
+
+/** The server is there but takes nobody now: connection exceptions, starting, stopping, too many clients. */
+function isConnectionState(state: string): boolean {
+  return state.startsWith('08') || state.startsWith('57P') || state === '53300';
+}
+
+/** pg's own errors have no code; these are its words. */
+function connectionReason(message: string): string {
+  if (/timeout/i.test(message)) return 'no answer in time';
+  return /terminated|closed|ended/i.test(message) ? 'connection closed' : 'connection failed';
+}
