@@ -17,6 +17,7 @@ export const ERROR_CODES = {
   POSTGRES_REFUSED_LOGIN: 'config',
   POSTGRES_QUERY_FAILED: 'retry',
   CONNECT_UNREACHABLE: 'retry',
+  CONNECTOR_FAILED: 'stop',
   GUARD_REFUSED: 'retry',
   FENCED: 'retry',
   CHANGES_EXPIRED: 'stop',

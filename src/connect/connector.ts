@@ -1,0 +1,233 @@
+/** The Debezium connector's life in Kafka Connect: registering it, looking at it, and removing it with all it holds. */
+import { ServiceError } from '../errors';
+import { fillPlaceholders, PLACEHOLDER_DEFAULTS, readProfile, withDefaults } from './profile';
+import type { Profile } from './profile';
+import { openConnect, pause, traceHead } from './rest';
+import type { ConnectRest, RawStatus } from './rest';
+import { describeCapture, prepareSource, removeFromSource, tableIncludeList } from './source';
+import type { Capture, SourceSql } from './source';
+
+/** What `applyConnector` needs. */
+export interface ApplyOptions {
+  readonly connectUrl: string;
+  readonly profile: Profile;
+  /**
+   * Values of the profile's placeholders: PG_HOST, PG_PORT, PG_USER, PG_PASSWORD, PG_DATABASE as **Kafka Connect** reaches
+   * the source (inside Docker another address than ours), REGISTRY_URL for avro, and any of `PLACEHOLDER_DEFAULTS`.
+   */
+  readonly settings: Readonly<Record<string, string | undefined>>;
+  /** The source as **we** reach it; `openPostgres(PG_URL)`. The caller closes it. */
+  readonly postgres: SourceSql;
+  /** Which tables; the demo captures a whole schema so that new tables arrive by themselves. */
+  readonly capture: Capture;
+  /** Gets one plain line for each thing done. */
+  readonly log: (line: string) => void;
+  /** Milliseconds until connector and task must run; 60,000 if not given. */
+  readonly deadlineMs?: number;
+  /** Where the profiles are; `connectors/` of this package if not given. */
+  readonly profilesFolder?: string;
+}
+
+/** A connector as `connectorStatus` saw it. */
+export interface ConnectorStatus {
+  readonly name: string;
+  /** RUNNING, PAUSED, STOPPED, FAILED, RESTARTING, UNASSIGNED; MISSING when there is no such connector. */
+  readonly state: string;
+  readonly tasks: readonly { readonly id: number; readonly state: string; readonly trace: string }[];
+  /** The connector and at least one task run, and no task does anything else. */
+  readonly running: boolean;
+}
+
+const POLL_MS = 200;
+
+/**
+ * Registers the connector, or brings it to this configuration: makes the signal table and the publication, PUTs the
+ * configuration, restarts what had failed, and waits until connector and task are RUNNING. Safe to repeat.
+ * Throws CONFIG_INVALID (a placeholder without a value), CONNECT_UNREACHABLE, CONNECTOR_FAILED (with the task's error).
+ */
+export async function applyConnector(options: ApplyOptions): Promise<ConnectorStatus> {
+  const { profile, capture, log, postgres } = options;
+  const values = withDefaults({ ...options.settings, TABLE_INCLUDE_LIST: tableIncludeList(capture) });
+  const { name, config } = fillPlaceholders(readProfile(profile, options.profilesFolder), values);
+  const secrets = secretsOf(values);
+  const connect = openConnect(options.connectUrl, { secrets });
+
+  const before = await connect.config(name);
+  sayIfFormChanges(before, config, log);
+  await prepareSource({
+    postgres,
+    capture,
+    signalTable: valueOf(values, 'SIGNAL_TABLE'),
+    publication: valueOf(values, 'PUBLICATION_NAME'),
+    log,
+  });
+
+  const failed = before !== null && hasFailed(await connect.status(name));
+  await connect.putConfig(name, { ...config, ...captureOptions(capture) });
+  if (failed) await connect.restartFailed(name);
+  log(`connector ${name}: ${before === null ? 'registered' : 'configured'} (${profile}, ${describeCapture(capture)})`);
+  const status = await untilRunning(connect, { name, secrets, failed, deadlineMs: options.deadlineMs ?? 60_000 });
+  log(`connector ${name}: RUNNING, ${status.tasks.length} task RUNNING`);
+  return status;
+}
+
+/** What `deleteConnector` needs. */
+export interface DeleteOptions {
+  readonly connectUrl: string;
+  /** As for `applyConnector`; here only the names matter, and only when the connector is already gone. */
+  readonly settings: Readonly<Record<string, string | undefined>>;
+  readonly postgres: SourceSql;
+  readonly log: (line: string) => void;
+  /** Milliseconds to wait for the connector to stop and for its slot to become inactive; 30,000 each if not given. */
+  readonly deadlineMs?: number;
+}
+
+/**
+ * Removes the connector, its stored position (a later apply makes a new snapshot), its slot, and what `applyConnector`
+ * made in the source: publication and signal table. What others made is kept, and said. Fine when nothing is there.
+ * Throws CONNECT_UNREACHABLE, CONNECTOR_FAILED (the slot is still in use).
+ */
+export async function deleteConnector(options: DeleteOptions): Promise<void> {
+  const { log } = options;
+  const values = withDefaults(options.settings);
+  const deadlineMs = options.deadlineMs ?? 30_000;
+  const name = valueOf(values, 'CONNECTOR_NAME');
+  const connect = openConnect(options.connectUrl, { secrets: secretsOf(values) });
+
+  const config = await connect.config(name);
+  if (config === null) log(`connector ${name}: there was none`);
+  else await removeFromConnect(connect, { name, deadlineMs, log });
+  await removeFromSource({
+    postgres: options.postgres,
+    slot: config?.['slot.name'] ?? valueOf(values, 'SLOT_NAME'),
+    publication: config?.['publication.name'] ?? valueOf(values, 'PUBLICATION_NAME'),
+    signalTable: config?.['signal.data.collection'] ?? valueOf(values, 'SIGNAL_TABLE'),
+    deadlineMs,
+    log,
+  });
+}
+
+/** How the connector is. Throws CONNECT_UNREACHABLE; a connector that does not exist is a status, not an error. */
+export async function connectorStatus(options: {
+  readonly connectUrl: string;
+  readonly name?: string;
+  readonly secrets?: readonly string[];
+}): Promise<ConnectorStatus> {
+  const name = options.name ?? valueOf(PLACEHOLDER_DEFAULTS, 'CONNECTOR_NAME');
+  const secrets = options.secrets ?? [];
+  const connect = openConnect(options.connectUrl, { secrets, busyMs: 5_000, requestMs: 5_000 });
+  return toStatus(name, await connect.status(name), secrets);
+}
+
+/** A status as lines for a person. */
+export function renderStatus(status: ConnectorStatus): string {
+  const lines = [`connector ${status.name}: ${status.state}`];
+  for (const task of status.tasks) {
+    lines.push(`  task ${task.id}: ${task.state}`);
+    if (task.trace !== '') lines.push(...task.trace.split('\n').map((line) => `    ${line}`));
+  }
+  if (status.tasks.length === 0 && status.state !== 'MISSING') lines.push('  no task');
+  return lines.join('\n');
+}
+
+/** Options that depend on what is captured and so cannot stand in the profile's file. */
+function captureOptions(capture: Capture): Record<string, string> {
+  // Only in the demo: elsewhere nobody's tables are altered behind their back.
+  if (capture.kind !== 'whole-schema') return {};
+  return { 'replica.identity.autoset.values': `${tableIncludeList(capture)}:FULL` };
+}
+
+async function untilRunning(
+  connect: ConnectRest,
+  options: { name: string; secrets: readonly string[]; failed: boolean; deadlineMs: number },
+): Promise<ConnectorStatus> {
+  const { name, secrets } = options;
+  const started = performance.now();
+  // The state of a task that was restarted reads FAILED until the worker has acted.
+  const trustFailureAfter = started + (options.failed ? 5_000 : 0);
+  let runs = 0;
+  for (;;) {
+    const status = toStatus(name, await connect.status(name), secrets);
+    // Twice: the first may still be the state of the configuration before.
+    runs = status.running ? runs + 1 : 0;
+    if (runs >= 2) return status;
+    const now = performance.now();
+    const hasTrace = status.state === 'FAILED' || status.tasks.some((task) => task.state === 'FAILED');
+    if (hasTrace && now >= trustFailureAfter) throw didNotStart(status);
+    if (now - started > options.deadlineMs) throw didNotStart(status);
+    await pause(POLL_MS);
+  }
+}
+
+function didNotStart(status: ConnectorStatus): ServiceError {
+  return new ServiceError('CONNECTOR_FAILED', `the connector does not run\n${renderStatus(status)}`, {
+    hint:
+      'The trace above is the reason as Debezium gave it. Mend it and apply again; no change is lost meanwhile, ' +
+      'because the slot keeps the WAL. `debezium-clickhouse check` names common causes, the worker log has the whole trace.',
+  });
+}
+
+async function removeFromConnect(
+  connect: ConnectRest,
+  options: { name: string; deadlineMs: number; log: (line: string) => void },
+): Promise<void> {
+  const { name, log } = options;
+  await connect.stop(name);
+  const deadline = performance.now() + options.deadlineMs;
+  for (;;) {
+    const status = await connect.status(name);
+    if (status === null || (status.connector.state === 'STOPPED' && status.tasks.length === 0)) break;
+    if (performance.now() > deadline) {
+      throw new ServiceError('CONNECTOR_FAILED', `the connector ${name} did not stop; nothing was removed`, {
+        hint: 'Look at the worker log (make logs PART=connect), restart the worker, and run the command again.',
+      });
+    }
+    await pause(POLL_MS);
+  }
+  await connect.deleteOffsets(name);
+  await connect.remove(name);
+  log(`connector ${name}: removed, with its stored position`);
+}
+
+function toStatus(name: string, raw: RawStatus | null, secrets: readonly string[]): ConnectorStatus {
+  if (raw === null) return { name, state: 'MISSING', tasks: [], running: false };
+  const tasks = raw.tasks.map((task) => ({
+    id: task.id,
+    state: task.state,
+    trace: traceHead(task.trace ?? '', secrets),
+  }));
+  const running =
+    raw.connector.state === 'RUNNING' && tasks.length > 0 && tasks.every((task) => task.state === 'RUNNING');
+  return { name, state: raw.connector.state, tasks, running };
+}
+
+function hasFailed(status: RawStatus | null): boolean {
+  if (status === null) return false;
+  return status.connector.state === 'FAILED' || status.tasks.some((task) => task.state === 'FAILED');
+}
+
+function sayIfFormChanges(
+  before: Readonly<Record<string, string>> | null,
+  after: Readonly<Record<string, string>>,
+  log: (line: string) => void,
+): void {
+  if (before === null) return;
+  const form = (config: Readonly<Record<string, string>>): string =>
+    `${config['value.converter'] ?? ''} ${config['value.converter.schemas.enable'] ?? ''}`;
+  if (form(before) !== form(after)) {
+    log('the form of the records changes: the topics hold both from here on; older records stay as they are');
+  }
+}
+
+function secretsOf(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values)
+    .filter(([name]) => name.endsWith('_PASSWORD'))
+    .map(([, value]) => value);
+}
+
+function valueOf(values: Readonly<Record<string, string>>, name: string): string {
+  const value = values[name];
+  if (value === undefined)
+    throw new ServiceError('INTERNAL', `${name} has no default`, { hint: 'Report this as a bug.' });
+  return value;
+}

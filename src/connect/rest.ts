@@ -1,0 +1,167 @@
+/** Kafka Connect's REST interface: requests with time limits, and errors a person can act on. */
+import { ServiceError } from '../errors';
+
+/** A connector's state as Kafka Connect reports it: RUNNING, PAUSED, STOPPED, FAILED, RESTARTING or UNASSIGNED. */
+export interface PartState {
+  readonly state: string;
+  readonly trace?: string;
+}
+
+/** `GET /connectors/<name>/status`. */
+export interface RawStatus {
+  readonly connector: PartState;
+  readonly tasks: readonly (PartState & { readonly id: number })[];
+}
+
+/** The calls this service makes; each throws CONNECT_UNREACHABLE or CONNECTOR_FAILED. */
+export interface ConnectRest {
+  /** The running configuration, or null when there is no such connector. */
+  config(name: string): Promise<Readonly<Record<string, string>> | null>;
+  /** Creates the connector or gives it this configuration; the same configuration again changes nothing. */
+  putConfig(name: string, config: Readonly<Record<string, string>>): Promise<void>;
+  status(name: string): Promise<RawStatus | null>;
+  restartFailed(name: string): Promise<void>;
+  stop(name: string): Promise<void>;
+  /** Forgets the position in the source; the connector must be stopped. */
+  deleteOffsets(name: string): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+// A worker that rebalances answers 409; one that is starting, or whose herder is busy, answers 500, 503 or 404 briefly.
+const BUSY = new Set([409, 500, 503]);
+const PAUSE_MS = 200;
+
+/**
+ * Opens Kafka Connect's REST interface at `url`. One request may take `requestMs`; a busy worker is asked again for `busyMs`.
+ * `secrets` are cut out of every text that comes back.
+ */
+export function openConnect(
+  url: string,
+  options: { requestMs?: number; busyMs?: number; secrets?: readonly string[] } = {},
+): ConnectRest {
+  const { requestMs = 20_000, busyMs = 30_000, secrets = [] } = options;
+
+  const once = async (method: string, path: string, payload?: unknown): Promise<Answer> => {
+    const init: RequestInit = { method, signal: AbortSignal.timeout(requestMs) };
+    if (payload !== undefined) {
+      init.body = JSON.stringify(payload);
+      init.headers = { 'content-type': 'application/json' };
+    }
+    try {
+      const response = await fetch(new URL(path, url.endsWith('/') ? url : `${url}/`), init);
+      const text = await response.text();
+      return { status: response.status, body: parseBody(text) };
+    } catch (cause) {
+      throw unreachable(url, cause);
+    }
+  };
+
+  const call = async (method: string, path: string, payload?: unknown): Promise<Answer> => {
+    const deadline = performance.now() + busyMs;
+    for (;;) {
+      const answer = await once(method, path, payload);
+      if (!BUSY.has(answer.status) || performance.now() > deadline) return answer;
+      await pause(PAUSE_MS);
+    }
+  };
+
+  const expect = async (answer: Answer, doing: string): Promise<Answer> => {
+    if (answer.status < 300) return answer;
+    throw new ServiceError('CONNECTOR_FAILED', `Kafka Connect refused to ${doing}: ${refusal(answer, secrets)}`, {
+      hint: 'Correct the setting it names and run the command again; nothing was changed by the refused call.',
+    });
+  };
+
+  const at = (name: string, rest: string): string => `connectors/${encodeURIComponent(name)}${rest}`;
+
+  return {
+    async config(name) {
+      const answer = await call('GET', at(name, '/config'));
+      if (answer.status === 404) return null;
+      return (await expect(answer, 'show the connector')).body as Record<string, string>;
+    },
+    async putConfig(name, config) {
+      await expect(await call('PUT', at(name, '/config'), config), 'take the configuration');
+    },
+    async status(name) {
+      const answer = await call('GET', at(name, '/status'));
+      if (answer.status === 404) return null;
+      return (await expect(answer, 'show the status')).body as RawStatus;
+    },
+    async restartFailed(name) {
+      await expect(await call('POST', at(name, '/restart?includeTasks=true&onlyFailed=true')), 'restart the connector');
+    },
+    async stop(name) {
+      await expect(await call('PUT', at(name, '/stop')), 'stop the connector');
+    },
+    async deleteOffsets(name) {
+      await expect(await call('DELETE', at(name, '/offsets')), 'forget the position in the source');
+    },
+    async remove(name) {
+      const answer = await call('DELETE', at(name, ''));
+      if (answer.status !== 404) await expect(answer, 'delete the connector');
+    },
+  };
+}
+
+/** Waits `ms` milliseconds. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The first `lines` lines of a task's trace, without the secrets, and without anything after `password=`. */
+export function traceHead(trace: string, secrets: readonly string[], lines = 12): string {
+  const head = trace
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(0, lines)
+    .map((line) => line.replace(/\t/g, '  '))
+    .join('\n');
+  return redact(head, secrets);
+}
+
+/** Cuts secrets out of a text that came from elsewhere. */
+export function redact(text: string, secrets: readonly string[]): string {
+  let clean = text.replace(/(password["']?\s*[=:]\s*["']?)[^\s,&"'}]+/gi, '$1***');
+  for (const secret of secrets) {
+    // One or two letters would match everywhere and say nothing.
+    if (secret.length > 2) clean = clean.split(secret).join('***');
+  }
+  return clean;
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
+
+function refusal(answer: Answer, secrets: readonly string[]): string {
+  const body = answer.body;
+  const message =
+    typeof body === 'object' && body !== null && 'message' in body ? String(body.message) : `HTTP ${answer.status}`;
+  return traceHead(message, secrets);
+}
+
+function unreachable(url: string, cause: unknown): ServiceError {
+  const place = safeHost(url);
+  return new ServiceError('CONNECT_UNREACHABLE', `Kafka Connect does not answer at ${place}`, {
+    hint: 'Check CONNECT_URL and that the worker runs (make status, make logs PART=connect).',
+    cause,
+  });
+}
+
+function safeHost(url: string): string {
+  try {
+    return new URL(url).host;
+  } catch {
+    return 'the address in CONNECT_URL, which is no URL';
+  }
+}
