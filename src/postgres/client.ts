@@ -87,12 +87,16 @@ export function postgresError(error: unknown, at: string): ServiceError {
     });
   }
   const said = NAMES_ONLY.has(state) ? `: ${String(message)}` : '';
-  return new ServiceError('POSTGRES_QUERY_FAILED', `PostgreSQL at ${at} refused a statement, SQLSTATE ${state}${said}.`, {
-    hint:
-      state === '42501'
-        ? 'Grant the missing right to the user of PG_URL.'
-        : 'Look the SQLSTATE up in the appendix of the PostgreSQL manual; the server log holds the statement.',
-  });
+  return new ServiceError(
+    'POSTGRES_QUERY_FAILED',
+    `PostgreSQL at ${at} refused a statement, SQLSTATE ${state}${said}.`,
+    {
+      hint:
+        state === '42501'
+          ? 'Grant the missing right to the user of PG_URL.'
+          : 'Look the SQLSTATE up in the appendix of the PostgreSQL manual; the server log holds the statement.',
+    },
+  );
 }
 
 /** Errors whose message names schemas, tables, columns and rights, never values. */

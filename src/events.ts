@@ -1,0 +1,216 @@
+/** Everything that happens and is worth telling, as one closed union; nothing logs or counts by itself, it emits one of these. */
+import type { ErrorCode, ErrorPlace, TableCode } from './errors';
+import type { TopicPartition } from './model';
+
+/** The parts outside that the service waits for. */
+export type Outside = 'ClickHouse' | 'Kafka' | 'PostgreSQL';
+
+/** How the start of a partition was found; the rows of DESIGN, "On assignment". */
+export type StartHow =
+  'first start' | 'idle' | 'announced' | 'replaced target' | 'foreign commit' | 'expired, reconciled' | 'accepted loss';
+
+export type BlockMode = 'append' | 'merge' | 'reconcile' | 'truncate';
+
+export type ServiceEvent =
+  | {
+      readonly tag: 'service-started';
+      readonly groupId: string;
+      readonly topicPrefix: string;
+      readonly database: string;
+    }
+  | { readonly tag: 'topics-changed'; readonly added: readonly string[]; readonly gone: readonly string[] }
+  | ({ readonly tag: 'partition-assigned'; readonly start: number; readonly how: StartHow } & TopicPartition)
+  | ({
+      readonly tag: 'block-written';
+      /** [start, end), in offsets. */
+      readonly start: number;
+      readonly end: number;
+      /** Rows inserted into `changes`. */
+      readonly rows: number;
+      /** How each mirror of the block was written. */
+      readonly modes: Readonly<Record<string, BlockMode>>;
+      readonly ms: number;
+    } & TopicPartition)
+  | ({ readonly tag: 'record-quarantined'; readonly code: ErrorCode; readonly offset: number } & TopicPartition)
+  | ({ readonly tag: 'records-skipped'; readonly kinds: Readonly<Record<string, number>> } & TopicPartition)
+  | { readonly tag: 'table-mirrored'; readonly table: string; readonly view: string }
+  | { readonly tag: 'table-not-mirrored'; readonly table: string; readonly code: TableCode; readonly reason: string }
+  | Waiting
+  | { readonly tag: 'back-again'; readonly outside: Outside; readonly afterMs: number }
+  | ({
+      readonly tag: 'redo';
+      readonly start: number;
+      readonly end: number;
+      readonly reason: ErrorCode;
+    } & TopicPartition)
+  | { readonly tag: 'stopping'; readonly reason: string; readonly deadlineMs: number }
+  | { readonly tag: 'stopped'; readonly exitCode: number }
+  | {
+      readonly tag: 'failed';
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly hint: string;
+      readonly place: ErrorPlace;
+    };
+
+/** Something outside is away; the next attempt comes after `delayMs`. */
+export interface Waiting {
+  readonly tag: 'clickhouse-waiting' | 'kafka-waiting' | 'postgres-waiting';
+  readonly attempt: number;
+  readonly delayMs: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What receives events: it must not throw and must not wait. */
+export type Emit = (event: ServiceEvent) => void;
+
+export type Level = 'error' | 'warn' | 'info' | 'debug';
+
+/** Values a log line or a metric may carry: no bytes and no objects, so no row can slip in. */
+export type Fields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/** An event in words: what a person reads, and the facts beside it. */
+export interface Description {
+  readonly level: Level;
+  readonly message: string;
+  readonly fields: Fields;
+}
+
+export function describe(event: ServiceEvent): Description {
+  switch (event.tag) {
+    case 'service-started':
+    case 'stopping':
+    case 'stopped':
+    case 'failed':
+      return describeProcess(event);
+    case 'clickhouse-waiting':
+    case 'kafka-waiting':
+    case 'postgres-waiting':
+    case 'back-again':
+      return describeOutside(event);
+    case 'topics-changed':
+      return info(event.tag, topicsMessage(event.added, event.gone), { added: event.added, gone: event.gone });
+    case 'table-mirrored':
+      return info(event.tag, `${event.table} is mirrored`, { table: event.table, view: event.view });
+    case 'table-not-mirrored': {
+      const { table, code, reason } = event;
+      return {
+        level: 'warn',
+        message: `${table} is audited, not mirrored: ${reason}`,
+        fields: { event: event.tag, table, code },
+      };
+    }
+    case 'partition-assigned':
+    case 'block-written':
+    case 'record-quarantined':
+    case 'records-skipped':
+    case 'redo':
+      return describePartition(event);
+  }
+}
+
+type Tagged<T extends ServiceEvent['tag']> = Extract<ServiceEvent, { readonly tag: T }>;
+
+function describeProcess(event: Tagged<'service-started' | 'stopping' | 'stopped' | 'failed'>): Description {
+  switch (event.tag) {
+    case 'service-started': {
+      const { groupId, topicPrefix, database } = event;
+      return info(event.tag, `reading ${topicPrefix}.* as ${groupId} into ${database}`, {
+        groupId,
+        topicPrefix,
+        database,
+      });
+    }
+    case 'stopping':
+      return info(event.tag, `stopping: ${event.reason}; the block in hand is finished first`, {
+        deadlineMs: event.deadlineMs,
+      });
+    case 'stopped':
+      return info(event.tag, 'stopped', { exitCode: event.exitCode });
+    case 'failed': {
+      const { code, message, hint, place } = event;
+      return { level: 'error', message, fields: { event: event.tag, code, hint, ...place } };
+    }
+  }
+}
+
+const OUTSIDE = {
+  'clickhouse-waiting': 'ClickHouse',
+  'kafka-waiting': 'Kafka',
+  'postgres-waiting': 'PostgreSQL',
+} as const;
+
+function describeOutside(event: Waiting | Tagged<'back-again'>): Description {
+  if (event.tag === 'back-again') {
+    const { outside, afterMs } = event;
+    return info(event.tag, `${outside} is back after ${seconds(afterMs)}`, { outside, afterMs });
+  }
+  const { attempt, delayMs, code, message } = event;
+  return {
+    level: 'warn',
+    message: `waiting for ${OUTSIDE[event.tag]}, next attempt in ${seconds(delayMs)}: ${message}`,
+    fields: { event: event.tag, attempt, delayMs: Math.round(delayMs), code },
+  };
+}
+
+function describePartition(
+  event: Tagged<'partition-assigned' | 'block-written' | 'record-quarantined' | 'records-skipped' | 'redo'>,
+): Description {
+  const { topic, partition } = event;
+  const at = `${topic}:${String(partition)}`;
+  switch (event.tag) {
+    case 'partition-assigned':
+      return info(event.tag, `${at} begins at ${String(event.start)} (${event.how})`, {
+        topic,
+        partition,
+        start: event.start,
+        how: event.how,
+      });
+    case 'block-written': {
+      const { start, end, rows, ms } = event;
+      const modes = Object.entries(event.modes).map(([table, mode]) => `${table} ${mode}`);
+      return {
+        level: 'debug',
+        message: `${at} wrote ${String(rows)} changes in ${String(Math.round(ms))} ms`,
+        fields: { event: event.tag, topic, partition, start, end, rows, modes, ms: Math.round(ms) },
+      };
+    }
+    case 'record-quarantined': {
+      const { offset, code } = event;
+      const message = `${at} offset ${String(offset)} cannot be decoded; it is kept in quarantine`;
+      return { level: 'warn', message, fields: { event: event.tag, topic, partition, offset, code } };
+    }
+    case 'records-skipped':
+      return {
+        level: 'debug',
+        message: `${at} skipped records`,
+        fields: { event: event.tag, topic, partition, ...event.kinds },
+      };
+    case 'redo': {
+      const { start, end, reason } = event;
+      return info(event.tag, `${at} does ${String(start)} to ${String(end)} again`, {
+        topic,
+        partition,
+        start,
+        end,
+        reason,
+      });
+    }
+  }
+}
+
+function topicsMessage(added: readonly string[], gone: readonly string[]): string {
+  const parts = [];
+  if (added.length > 0) parts.push(`now reading ${added.join(', ')}`);
+  if (gone.length > 0) parts.push(`no longer there: ${gone.join(', ')}`);
+  return parts.join('; ') || 'no change of topics';
+}
+
+function info(tag: ServiceEvent['tag'], message: string, fields: Fields): Description {
+  return { level: 'info', message, fields: { event: tag, ...fields } };
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
