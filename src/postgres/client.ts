@@ -53,14 +53,13 @@ export function openPostgres(url: string, options: PostgresOptions = {}): Postgr
 
 /** Host, port and database of a URL, without user and password. */
 function address(url: string): string {
-  try {
-    const { hostname, port, pathname } = new URL(url);
-    return `${hostname || 'localhost'}:${port || '5432'}${pathname}`;
-  } catch {
-    throw new ServiceError('CONFIG_INVALID', 'PG_URL is not a URL.', {
+  const parsed = URL.parse(url);
+  if (parsed === null || !/^postgres(ql)?:$/.test(parsed.protocol)) {
+    throw new ServiceError('CONFIG_INVALID', 'PG_URL is not a URL of PostgreSQL.', {
       hint: 'Give it the form postgres://user:password@host:5432/database.',
     });
   }
+  return `${parsed.hostname || 'localhost'}:${parsed.port || '5432'}${parsed.pathname}`;
 }
 
 interface ServerError {
