@@ -42,7 +42,8 @@ const POLL_MS = 200;
 
 /**
  * Registers the connector, or brings it to this configuration: makes the signal table and the publication, PUTs the
- * configuration, restarts what had failed, and waits until connector and task are RUNNING. Safe to repeat.
+ * configuration, restarts what had failed or was stopped, and waits until connector and task are RUNNING. Safe to repeat:
+ * a connector that runs with this configuration is left alone.
  * Throws CONFIG_INVALID (a placeholder without a value), CONNECT_UNREACHABLE, CONNECTOR_FAILED (with the task's error).
  */
 export async function applyConnector(options: ApplyOptions): Promise<ConnectorStatus> {
@@ -62,11 +63,10 @@ export async function applyConnector(options: ApplyOptions): Promise<ConnectorSt
     log,
   });
 
-  const failed = before !== null && hasFailed(await connect.status(name));
-  await connect.putConfig(name, { ...config, ...captureOptions(capture) });
-  if (failed) await connect.restartFailed(name);
-  log(`connector ${name}: ${before === null ? 'registered' : 'configured'} (${profile}, ${describeCapture(capture)})`);
-  const status = await untilRunning(connect, { name, secrets, failed, deadlineMs: options.deadlineMs ?? 60_000 });
+  const wanted = { ...config, ...captureOptions(capture) };
+  const done = await bringTo(connect, { name, before, wanted, deadlineMs: options.deadlineMs ?? 60_000 });
+  log(`connector ${name}: ${done} (${profile}, ${describeCapture(capture)})`);
+  const status = await untilRunning(connect, { name, secrets, deadlineMs: options.deadlineMs ?? 60_000 });
   log(`connector ${name}: RUNNING, ${status.tasks.length} task RUNNING`);
   return status;
 }
@@ -137,24 +137,55 @@ function captureOptions(capture: Capture): Record<string, string> {
   return { 'replica.identity.autoset.values': `${tableIncludeList(capture)}:FULL` };
 }
 
+/** Registers or reconfigures; what runs unchanged is left alone. Says which. */
+async function bringTo(
+  connect: ConnectRest,
+  options: {
+    name: string;
+    before: Readonly<Record<string, string>> | null;
+    wanted: Readonly<Record<string, string>>;
+    deadlineMs: number;
+  },
+): Promise<'registered' | 'configured anew' | 'restarted' | 'unchanged'> {
+  const { name, before, wanted } = options;
+  if (before === null) {
+    await connect.putConfig(name, wanted);
+    return 'registered';
+  }
+  const same = sameConfig(before, wanted);
+  const status = await connect.status(name);
+  if (same && status?.connector.state === 'RUNNING' && !hasFailed(status)) return 'unchanged';
+  // Stopped first, because the states read after a mere PUT may still be those of the configuration before.
+  await stopAndWait(connect, options);
+  try {
+    await connect.putConfig(name, wanted);
+  } finally {
+    await connect.resume(name);
+  }
+  return same ? 'restarted' : 'configured anew';
+}
+
+function sameConfig(left: Readonly<Record<string, string>>, right: Readonly<Record<string, string>>): boolean {
+  // Connect adds the name to the configuration it stores.
+  const text = (config: Readonly<Record<string, string>>): string =>
+    JSON.stringify(
+      Object.entries(config)
+        .filter(([option]) => option !== 'name')
+        .sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+  return text(left) === text(right);
+}
+
 async function untilRunning(
   connect: ConnectRest,
-  options: { name: string; secrets: readonly string[]; failed: boolean; deadlineMs: number },
+  options: { name: string; secrets: readonly string[]; deadlineMs: number },
 ): Promise<ConnectorStatus> {
-  const { name, secrets } = options;
-  const started = performance.now();
-  // The state of a task that was restarted reads FAILED until the worker has acted.
-  const trustFailureAfter = started + (options.failed ? 5_000 : 0);
-  let runs = 0;
+  const deadline = performance.now() + options.deadlineMs;
   for (;;) {
-    const status = toStatus(name, await connect.status(name), secrets);
-    // Twice: the first may still be the state of the configuration before.
-    runs = status.running ? runs + 1 : 0;
-    if (runs >= 2) return status;
-    const now = performance.now();
-    const hasTrace = status.state === 'FAILED' || status.tasks.some((task) => task.state === 'FAILED');
-    if (hasTrace && now >= trustFailureAfter) throw didNotStart(status);
-    if (now - started > options.deadlineMs) throw didNotStart(status);
+    const status = toStatus(options.name, await connect.status(options.name), options.secrets);
+    if (status.running) return status;
+    const failed = status.state === 'FAILED' || status.tasks.some((task) => task.state === 'FAILED');
+    if (failed || performance.now() > deadline) throw didNotStart(status);
     await pause(POLL_MS);
   }
 }
@@ -172,21 +203,34 @@ async function removeFromConnect(
   options: { name: string; deadlineMs: number; log: (line: string) => void },
 ): Promise<void> {
   const { name, log } = options;
-  await connect.stop(name);
-  const deadline = performance.now() + options.deadlineMs;
-  for (;;) {
-    const status = await connect.status(name);
-    if (status === null || (status.connector.state === 'STOPPED' && status.tasks.length === 0)) break;
-    if (performance.now() > deadline) {
-      throw new ServiceError('CONNECTOR_FAILED', `the connector ${name} did not stop; nothing was removed`, {
-        hint: 'Look at the worker log (make logs PART=connect), restart the worker, and run the command again.',
-      });
-    }
-    await pause(POLL_MS);
-  }
+  await stopAndWait(connect, options);
   await connect.deleteOffsets(name);
   await connect.remove(name);
+  await until(options.deadlineMs, async () => (await connect.status(name)) === null);
   log(`connector ${name}: removed, with its stored position`);
+}
+
+async function stopAndWait(connect: ConnectRest, options: { name: string; deadlineMs: number }): Promise<void> {
+  const { name, deadlineMs } = options;
+  await connect.stop(name);
+  const stopped = await until(deadlineMs, async () => {
+    const status = await connect.status(name);
+    return status === null || (status.connector.state === 'STOPPED' && status.tasks.length === 0);
+  });
+  if (stopped) return;
+  throw new ServiceError('CONNECTOR_FAILED', `the connector ${name} did not stop; nothing was changed`, {
+    hint: 'Look at the worker log (make logs PART=connect), restart the worker, and run the command again.',
+  });
+}
+
+/** Asks until the answer is true; false when it was not within `ms`. */
+async function until(ms: number, condition: () => Promise<boolean>): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  while (!(await condition())) {
+    if (performance.now() > deadline) return false;
+    await pause(POLL_MS);
+  }
+  return true;
 }
 
 function toStatus(name: string, raw: RawStatus | null, secrets: readonly string[]): ConnectorStatus {

@@ -35,7 +35,8 @@ export function withDefaults(settings: Readonly<Record<string, string | undefine
   const values: Record<string, string> = { ...PLACEHOLDER_DEFAULTS };
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined || (value === '' && !name.endsWith('_PASSWORD'))) continue;
-    values[name] = value;
+    // Settings may name the registry as Confluent's clients want it; the converter wants what is before that path.
+    values[name] = name === 'REGISTRY_URL' ? value.replace(/(\/apis\/.*|\/+)$/, '') : value;
   }
   return values;
 }

@@ -20,8 +20,9 @@ export interface ConnectRest {
   /** Creates the connector or gives it this configuration; the same configuration again changes nothing. */
   putConfig(name: string, config: Readonly<Record<string, string>>): Promise<void>;
   status(name: string): Promise<RawStatus | null>;
-  restartFailed(name: string): Promise<void>;
+  /** Ends the tasks and keeps the position in the source; `resume` starts them with the configuration of that moment. */
   stop(name: string): Promise<void>;
+  resume(name: string): Promise<void>;
   /** Forgets the position in the source; the connector must be stopped. */
   deleteOffsets(name: string): Promise<void>;
   remove(name: string): Promise<void>;
@@ -70,7 +71,7 @@ export function openConnect(
     }
   };
 
-  const expect = async (answer: Answer, doing: string): Promise<Answer> => {
+  const expect = (answer: Answer, doing: string): Answer => {
     if (answer.status < 300) return answer;
     throw new ServiceError('CONNECTOR_FAILED', `Kafka Connect refused to ${doing}: ${refusal(answer, secrets)}`, {
       hint: 'Correct the setting it names and run the command again; nothing was changed by the refused call.',
@@ -83,28 +84,28 @@ export function openConnect(
     async config(name) {
       const answer = await call('GET', at(name, '/config'));
       if (answer.status === 404) return null;
-      return (await expect(answer, 'show the connector')).body as Record<string, string>;
+      return expect(answer, 'show the connector').body as Record<string, string>;
     },
     async putConfig(name, config) {
-      await expect(await call('PUT', at(name, '/config'), config), 'take the configuration');
+      expect(await call('PUT', at(name, '/config'), config), 'take the configuration');
     },
     async status(name) {
       const answer = await call('GET', at(name, '/status'));
       if (answer.status === 404) return null;
-      return (await expect(answer, 'show the status')).body as RawStatus;
-    },
-    async restartFailed(name) {
-      await expect(await call('POST', at(name, '/restart?includeTasks=true&onlyFailed=true')), 'restart the connector');
+      return expect(answer, 'show the status').body as RawStatus;
     },
     async stop(name) {
-      await expect(await call('PUT', at(name, '/stop')), 'stop the connector');
+      expect(await call('PUT', at(name, '/stop')), 'stop the connector');
+    },
+    async resume(name) {
+      expect(await call('PUT', at(name, '/resume')), 'resume the connector');
     },
     async deleteOffsets(name) {
-      await expect(await call('DELETE', at(name, '/offsets')), 'forget the position in the source');
+      expect(await call('DELETE', at(name, '/offsets')), 'forget the position in the source');
     },
     async remove(name) {
       const answer = await call('DELETE', at(name, ''));
-      if (answer.status !== 404) await expect(answer, 'delete the connector');
+      if (answer.status !== 404) expect(answer, 'delete the connector');
     },
   };
 }
@@ -114,11 +115,11 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The first `lines` lines of a task's trace, without the secrets, and without anything after `password=`. */
+/** The messages of a task's trace and its causes, at most `lines`, without stack frames and without secrets. */
 export function traceHead(trace: string, secrets: readonly string[], lines = 12): string {
   const head = trace
     .split('\n')
-    .filter((line) => line.trim() !== '')
+    .filter((line) => line.trim() !== '' && !/^\s+(at |\.\.\. \d+ (more|common))/.test(line))
     .slice(0, lines)
     .map((line) => line.replace(/\t/g, '  '))
     .join('\n');

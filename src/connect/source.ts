@@ -94,7 +94,7 @@ interface PublicationOptions {
 async function createPublication(options: PublicationOptions): Promise<void> {
   const { postgres, capture, signal, publication, log } = options;
   const name = quoteName(publication);
-  const wholeSchema = capture.kind === 'whole-schema' && (await isSuperuser(postgres));
+  const wholeSchema = capture.kind === 'whole-schema' && (await canPublishSchema(postgres));
   if (wholeSchema) {
     const separate = signal.schema === capture.schema ? '' : `, TABLE ${quoted(signal)}`;
     await postgres.query(`CREATE PUBLICATION ${name} FOR TABLES IN SCHEMA ${quoteName(capture.schema)}${separate}`);
@@ -111,6 +111,7 @@ async function createPublication(options: PublicationOptions): Promise<void> {
 
 async function extendPublication(options: PublicationOptions): Promise<void> {
   const { postgres, capture, signal, publication, log } = options;
+  if (capture.kind === 'whole-schema' && (await canPublishSchema(postgres))) await addSchema(options, capture.schema);
   const published = await postgres.query<TableRow>(
     'SELECT schemaname AS schema, tablename AS name FROM pg_publication_tables WHERE pubname = $1',
     [publication],
@@ -148,11 +149,26 @@ async function capturedTables(postgres: SourceSql, capture: Capture, signal: Tab
   return tables.some((table) => quoted(table) === quoted(signal)) ? tables : [...tables, signal];
 }
 
-async function isSuperuser(postgres: SourceSql): Promise<boolean> {
-  const [role] = await postgres.query<{ super: boolean }>(
-    'SELECT rolsuper AS super FROM pg_roles WHERE rolname = current_user',
+/** FOR TABLES IN SCHEMA needs a superuser, and PostgreSQL 15. */
+async function canPublishSchema(postgres: SourceSql): Promise<boolean> {
+  const [role] = await postgres.query<{ can: boolean }>(
+    `SELECT rolsuper AND current_setting('server_version_num')::int >= 150000 AS can
+       FROM pg_roles WHERE rolname = current_user`,
   );
-  return role?.super === true;
+  return role?.can === true;
+}
+
+/** A publication that was made for single tables is widened to the schema, so that later tables belong to it too. */
+async function addSchema(options: PublicationOptions, schema: string): Promise<void> {
+  const { postgres, publication, log } = options;
+  const [has] = await postgres.query(
+    `SELECT 1 FROM pg_publication p JOIN pg_publication_namespace s ON s.pnpubid = p.oid
+       JOIN pg_namespace n ON n.oid = s.pnnspid WHERE p.pubname = $1 AND n.nspname = $2`,
+    [publication, schema],
+  );
+  if (has !== undefined) return;
+  await postgres.query(`ALTER PUBLICATION ${quoteName(publication)} ADD TABLES IN SCHEMA ${quoteName(schema)}`);
+  log(`publication ${publication}: schema ${schema} added`);
 }
 
 /**

@@ -1,0 +1,29 @@
+# The service as a container: built with everything, shipped with what it needs to run, as a user without rights.
+FROM node:24.21.0-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+# No install scripts: nothing that runs here needs one.
+RUN npm ci --omit=optional --ignore-scripts
+COPY tsconfig.json ./
+COPY stack/compose/tsconfig.service.json stack/compose/
+COPY src src
+RUN node_modules/.bin/tsc -p stack/compose/tsconfig.service.json
+
+FROM node:24.21.0-bookworm-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --omit=optional --ignore-scripts
+
+FROM node:24.21.0-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=packages /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY package.json ./
+COPY connectors connectors
+COPY migrations migrations
+USER node
+STOPSIGNAL SIGTERM
+# No HEALTHCHECK: the service has no port yet. It waits for Kafka and ClickHouse itself, and ends when it cannot go on.
+ENTRYPOINT ["node", "dist/src/main.js"]
+CMD ["run"]
