@@ -1,0 +1,61 @@
+# The commands of this project; `make` alone lists them. Settings: the environment, .env, or make NAME=value.
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help up down clean distclean status env psql logs build install node-check
+
+# What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
+STACK_CLI := npm run -s stack --
+SOURCES := $(shell find src stack demo -name '*.ts' 2>/dev/null) tsconfig.json package.json
+LOCKFILE := node_modules/.package-lock.json
+BUILT := dist/.built
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: $(BUILT) ## start everything; STACK=docker|local, CONNECTOR=json|json-schema|avro|none
+	@$(STACK_CLI) up
+
+down: $(BUILT) ## stop everything; data stays
+	@$(STACK_CLI) down
+
+clean: $(BUILT) ## stop everything and remove its data, logs and state; downloads stay
+	@$(STACK_CLI) clean
+
+distclean: clean ## clean, and remove the downloads and what was installed and built
+	@rm -rf "$${STACK_PARTS_DIR:-.stack/parts}" dist coverage node_modules
+	@rmdir .stack 2>/dev/null || true
+
+status: $(BUILT) ## each part: up or down, port, pid, version, log; the connector and its tasks
+	@$(STACK_CLI) status
+
+env: $(BUILT) ## export lines for a shell: eval "$$(make env)"
+	@$(STACK_CLI) env
+
+psql: $(BUILT) ## psql on the source; ARGS='-f demo/inserts.sql' passes arguments
+	@$(STACK_CLI) psql $(ARGS)
+
+logs: $(BUILT) ## the end of a part's log: PART=kafka; ARGS=-f goes on showing it
+	@$(STACK_CLI) logs $(PART) $(ARGS)
+
+build: $(BUILT) ## install what is missing and compile
+
+install: $(LOCKFILE)
+
+# npm writes this file last, so it is there and newer exactly when an installation was completed.
+$(LOCKFILE): package-lock.json | node-check
+	@echo 'installing the npm packages' >&2
+	@npm ci --no-progress >&2
+	@touch $(LOCKFILE)
+
+$(BUILT): $(LOCKFILE) $(SOURCES)
+	@npm run -s build >&2
+	@touch $(BUILT)
+
+node-check:
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+	  echo 'Node and npm were not found; everything here runs on them (20 or later, which then runs Node 24 from npm).' >&2; \
+	  echo 'Install them from https://nodejs.org/en/download or, on Debian and Ubuntu: apt-get install nodejs npm' >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node, 10) >= 20 ? 0 : 1)' || { \
+	  echo "Node $$(node --version) is too old: 20 or later is needed (it then runs Node 24 from npm)." >&2; \
+	  echo 'Install one from https://nodejs.org/en/download' >&2; exit 1; }
