@@ -27,6 +27,7 @@ export interface TableFacts {
   readonly schema: string;
   readonly name: string;
   readonly identity: ReplicaIdentity;
+  readonly hasPrimaryKey: boolean;
   /** Has a primary key, or a valid unique index over columns that are NOT NULL. */
   readonly hasKey: boolean;
 }

@@ -123,12 +123,15 @@ function judgeIdentity(table: TableFacts): Finding[] {
         'An UPDATE of the primary key leaves the old row in the mirror, and deletes carry a key of zeros.',
       );
     case 'default':
-      return table.hasKey
+      return table.hasPrimaryKey
         ? finding(
             'warning',
             'The old row is not in the changes: the audit lacks it, and the mirror is written by looking rows up, which is slower.',
           )
-        : finding('error', 'Without a key, once it is published, PostgreSQL refuses every UPDATE and DELETE on it.');
+        : finding(
+            'error',
+            'Without a primary key, once it is published, PostgreSQL refuses every UPDATE and DELETE on it.',
+          );
   }
 }
 

@@ -38,13 +38,14 @@ async function look<T>(ask: (() => Promise<T>) | null): Promise<Looked<T>> {
 }
 
 /**
- * Partitions of a partitioned table are left out: the connector reads them through their parent or as they are.
+ * Ordinary tables and the leaves of partitioned ones: PostgreSQL publishes each leaf under its own name and identity.
  * An identity by the primary key's own index is the same as DEFAULT.
  */
 const TABLES_SQL = `
 SELECT n.nspname AS schema, c.relname AS name, CASE WHEN EXISTS (
     SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisprimary
   ) AND c.relreplident = 'i' THEN 'd' ELSE c.relreplident END AS identity,
+  EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_primary_key,
   EXISTS (
     SELECT FROM pg_index i
     WHERE i.indrelid = c.oid AND i.indisvalid AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
@@ -53,7 +54,7 @@ SELECT n.nspname AS schema, c.relname AS name, CASE WHEN EXISTS (
         WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[]) AND NOT a.attnotnull))
   ) AS has_key
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+WHERE c.relkind = 'r' AND c.relpersistence = 'p'
   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 ORDER BY 1, 2`;
 
@@ -63,6 +64,7 @@ interface TableRow {
   readonly schema: string;
   readonly name: string;
   readonly identity: string;
+  readonly has_primary_key: boolean;
   readonly has_key: boolean;
 }
 
@@ -74,8 +76,8 @@ async function postgresFacts(query: Query, includes: (table: string) => boolean)
     query<TableRow>(TABLES_SQL),
   ]);
   const tables = rows.map((row): TableFacts => {
-    const { schema, name } = row;
-    return { schema, name, identity: IDENTITIES[row.identity] ?? 'default', hasKey: row.has_key };
+    const { schema, name, has_key: hasKey, has_primary_key: hasPrimaryKey } = row;
+    return { schema, name, identity: IDENTITIES[row.identity] ?? 'default', hasKey, hasPrimaryKey };
   });
   return {
     version: settings[0]?.version ?? '',

@@ -14,7 +14,7 @@ const wanted: Wanted = {
   routes: new Map(),
 };
 
-const orders: TableFacts = { schema: 'public', name: 'orders', identity: 'full', hasKey: true };
+const orders: TableFacts = { schema: 'public', name: 'orders', identity: 'full', hasPrimaryKey: true, hasKey: true };
 
 function profile(name: (typeof PROFILES)[number] = 'json'): Readonly<Record<string, string>> {
   const settings = withDefaults({
@@ -74,9 +74,9 @@ describe('findings', () => {
     ['nothing', true, 'error'],
     ['index', true, 'error'],
   ] as const)(
-    'about identity %s (key: %s) are of severity %s and name the ALTER TABLE',
-    (identity, hasKey, severity) => {
-      const table = { schema: 'my "s', name: 'T.x', identity, hasKey };
+    'about identity %s (primary key: %s) are of severity %s and name the ALTER TABLE',
+    (identity, hasPrimaryKey, severity) => {
+      const table = { schema: 'my "s', name: 'T.x', identity, hasPrimaryKey, hasKey: true };
       const [found] = findings(facts({ tables: [table] }));
       expect(found).toMatchObject({ severity, place: 'my "s.T.x' });
       expect(found?.mend).toBe('ALTER TABLE "my ""s"."T.x" REPLICA IDENTITY FULL;');
@@ -182,8 +182,8 @@ describe('gather', () => {
     postgres: async <T>(sql: string) => {
       const answer = sql.includes('pg_class')
         ? [
-            { schema: 'public', name: 'orders', identity: 'd', has_key: true },
-            { schema: 'public', name: 'tmp', identity: 'f', has_key: true },
+            { schema: 'public', name: 'orders', identity: 'd', has_primary_key: true, has_key: true },
+            { schema: 'public', name: 'tmp', identity: 'f', has_primary_key: true, has_key: true },
           ]
         : [{ wal_level: 'logical', version: '18.0' }];
       return answer as T[];
@@ -205,7 +205,10 @@ describe('gather', () => {
     expect(gathered.connect).toEqual({ state: 'not set' });
     expect(gathered.postgres).toMatchObject({
       state: 'reached',
-      facts: { walLevel: 'logical', tables: [{ schema: 'public', name: 'orders', identity: 'default', hasKey: true }] },
+      facts: {
+        walLevel: 'logical',
+        tables: [{ schema: 'public', name: 'orders', identity: 'default', hasPrimaryKey: true, hasKey: true }],
+      },
     });
     const found = findings(gathered);
     expect(found[0]).toMatchObject({
