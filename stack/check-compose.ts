@@ -86,9 +86,9 @@ function lifeProblems(name: string, service: ComposeService): string[] {
 
 function main(): void {
   const problems = composeProblems(readFileSync(join(projectRoot(), 'docker-compose.yml'), 'utf8'));
-  for (const problem of problems) console.error(`docker-compose.yml ${problem}`);
+  for (const problem of problems) process.stderr.write(`docker-compose.yml ${problem}\n`);
   if (problems.length === 0)
-    console.log('docker-compose.yml: follows the Compose specification and the rules of this project');
+    process.stdout.write('docker-compose.yml: as the Compose specification and our rules want it\n');
   process.exitCode = problems.length === 0 ? 0 : 1;
 }
 

@@ -165,7 +165,7 @@ describe('removing what was made in the source', () => {
     const postgres = source([[/SELECT active/, [{ active: true, pid: 4711 }]]]);
     await expect(remove(postgres, -1)).rejects.toMatchObject({
       code: 'CONNECTOR_FAILED',
-      hint: expect.stringContaining('pg_terminate_backend(4711)'),
+      hint: expect.stringContaining('pg_terminate_backend(4711)') as string,
     });
   });
 });
