@@ -1,0 +1,357 @@
+/** Opens an envelope in one pass over its bytes: what kind of record it is, where its images are, and its place in the source. */
+import { OP, type RecordKind } from '../model';
+import type { BadRecordCode } from '../errors';
+import { skipSpace, skipString, skipValue } from './json-scan';
+import {
+  ENVELOPE_MEMBERS,
+  afterColon,
+  bitsOf,
+  FIELD,
+  FIRST_NUMBER,
+  LAST_NUMBER,
+  SOURCE_MEMBERS,
+  TOO_LARGE,
+  TRANSACTION_MEMBERS,
+  WRONG_KIND,
+  contentStart,
+  digits,
+  integerOf,
+  isBeginOrEnd,
+  isTransactionId,
+  letter,
+  memberIndex,
+  microseconds,
+  objectStart,
+  readDigits,
+  readSequence,
+  sequenceLsn,
+  startsWith,
+  type Field,
+  type Members,
+} from './source-fields';
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const SMALL_N = 0x6e;
+
+const OP_MESSAGE = 0x6d;
+
+/** What else was seen, beside the bit of each top-level member (1 << FIELD; that of `other` is for all unknown ones). */
+const SOURCE_IS_OBJECT = 1 << 16;
+const STATUS_IS_BEGIN_OR_END = 1 << 17;
+const ID_IS_TRANSACTION = 1 << 18;
+const SCHEMA_IS_SCHEMA = 1 << 19;
+
+const CLOCK_MEMBERS = bitsOf(FIELD.capturedMs, FIELD.capturedUs, FIELD.capturedNs);
+const IMAGES = bitsOf(FIELD.before, FIELD.after);
+const CHANGE_MEMBERS = CLOCK_MEMBERS | IMAGES | bitsOf(FIELD.source, FIELD.transaction, FIELD.op);
+const TRANSACTION = STATUS_IS_BEGIN_OR_END | ID_IS_TRANSACTION;
+const TRANSACTION_RECORD_MEMBERS =
+  CLOCK_MEMBERS | TRANSACTION | bitsOf(FIELD.status, FIELD.id, FIELD.eventCount, FIELD.dataCollections);
+const SCHEMA_ENVELOPE_MEMBERS = SCHEMA_IS_SCHEMA | bitsOf(FIELD.schema, FIELD.payload);
+
+/** A view of the bytes in hand, kept because the records of one batch share their bytes. */
+let viewed: Uint8Array = new Uint8Array();
+let view: DataView = new DataView(viewed.buffer);
+
+/** What a value that is no plain JSON envelope looks like; the caller refuses such a topic as a whole. */
+export type WireHint = 'none' | 'schema-envelope' | 'avro';
+
+/**
+ * What `openEnvelope` found in a record's value. One object is used for record after record; every field is set anew
+ * each time. Ranges are indexes into the bytes that were passed; -1, -1 is null or absent. Numbers are -1 when null or absent.
+ */
+export class Envelope {
+  /** The byte of `op`, one of `OP` if the kind is 'change'. */
+  op = -1;
+  /** Ranges of the images' text, braces included. */
+  beforeStart = -1;
+  beforeEnd = -1;
+  afterStart = -1;
+  afterEnd = -1;
+  /** Contents of strings of `source`, without quotes, escapes unresolved. A change always has `schema` and `table`. */
+  schemaStart = -1;
+  schemaEnd = -1;
+  tableStart = -1;
+  tableEnd = -1;
+  dbStart = -1;
+  dbEnd = -1;
+  /** `source.name`: the connector's `topic.prefix`. */
+  nameStart = -1;
+  nameEnd = -1;
+  /** `source.snapshot`: a string's content, or the text of a boolean. */
+  snapshotStart = -1;
+  snapshotEnd = -1;
+  /** Microseconds since the epoch: `source.ts_us`, else `source.ts_ms` · 1000. The commit time, for rows that were streamed. */
+  tsUs = -1;
+  /** Microseconds since the epoch by Debezium's clock: the envelope's `ts_us`, else its `ts_ms` · 1000. */
+  capturedUs = -1;
+  /** `source.lsn`; neither unique nor an order. */
+  lsn = -1;
+  /** The first of `source.sequence`: the LSN of the last commit before this change. */
+  commitLsn = -1;
+  txId = -1;
+  /** `transaction.total_order`: counts from 1 in each transaction. */
+  txOrder = -1;
+  /** Why the kind is 'bad'; without meaning for other kinds. */
+  error: BadRecordCode = 'ENVELOPE_MALFORMED';
+  wireHint: WireHint = 'none';
+  /** For this module only: bits of the members seen, and clocks in milliseconds. */
+  seen = 0;
+  tsMs = -1;
+  capturedMs = -1;
+}
+
+/**
+ * Reads a record's value [start, end), plain JSON without schema, into `into`, and says what the record is. A negative
+ * `start` is a null value. Never throws: what cannot be read is 'bad', with the reason in `into.error`. A value is a
+ * change only if it is well-formed JSON to its end. Of members that occur twice the last one counts, as for JSON.parse.
+ */
+export function openEnvelope(b: Uint8Array, start: number, end: number, into: Envelope): RecordKind {
+  into.wireHint = 'none';
+  into.seen = 0;
+  into.op = -1;
+  into.beforeStart = into.beforeEnd = into.afterStart = into.afterEnd = -1;
+  into.capturedUs = into.capturedMs = into.txOrder = -1;
+  forgetSource(into);
+  if (start < 0) return 'tombstone';
+  if (b !== viewed) {
+    viewed = b;
+    view = new DataView(b.buffer, b.byteOffset, b.byteLength);
+  }
+  const first = skipSpace(b, start, end);
+  if (first >= end || b[first] !== OPEN_OBJECT) return withoutObject(b, first, end, into);
+  const after = readMembers(b, first, end, ENVELOPE_MEMBERS, into);
+  if (after < 0 || skipSpace(b, after, end) !== end) return bad(into, 'ENVELOPE_MALFORMED');
+  return (into.seen & SOURCE_IS_OBJECT) === 0 ? kindWithoutSource(into) : kindByOp(into);
+}
+
+/** `i` at the brace of an object: takes its members and returns the index after it, -1 if it is malformed. */
+function readMembers(b: Uint8Array, i: number, end: number, expected: Members, into: Envelope): number {
+  const { quoted, fields } = expected;
+  let at = skipSpace(b, i + 1, end);
+  if (at < end && b[at] === CLOSE_OBJECT) return at + 1;
+  // Members mostly come in the order in which Debezium writes them: compare with the next one first.
+  let next = 0;
+  while (at < end) {
+    const guess = quoted[next];
+    let index = next;
+    let value: number;
+    if (guess !== undefined && startsWith(view, at, end, guess)) {
+      value = at + guess.length;
+      if (value < end && (b[value] as number) <= 0x20) value = skipSpace(b, value, end);
+    } else {
+      const nameEnd = skipString(b, at, end);
+      if (nameEnd < 0) return -1;
+      index = memberIndex(b, at + 1, nameEnd - 1, expected);
+      value = afterColon(b, nameEnd, end);
+    }
+    const field = index < 0 ? FIELD.other : (fields[index] as Field);
+    if (index >= 0) next = index + 1;
+    if (value >= end) return -1;
+    const number = field >= FIRST_NUMBER && field <= LAST_NUMBER;
+    const after = number ? readNumber(b, value, end, field, into) : readValue(b, value, end, field, into);
+    if (after < 0) return -1;
+    if (expected === ENVELOPE_MEMBERS) into.seen |= 1 << field;
+    if (!number && field !== FIELD.other) take(b, value, after, field, into);
+    at = after < end && (b[after] as number) <= 0x20 ? skipSpace(b, after, end) : after;
+    if (at >= end) return -1;
+    if (b[at] === CLOSE_OBJECT) return at + 1;
+    if (b[at] !== COMMA) return -1;
+    at++;
+    if (at < end && (b[at] as number) <= 0x20) at = skipSpace(b, at, end);
+  }
+  return -1;
+}
+
+/** Reads a member that holds an integer; the index after it. */
+function readNumber(b: Uint8Array, value: number, end: number, field: Field, into: Envelope): number {
+  const first = b[value] as number;
+  if (first >= 0x31 && first <= 0x39) {
+    const number = readDigits(view, value, end);
+    const next = digits.end < end ? b[digits.end] : 0;
+    if (next === COMMA || next === CLOSE_OBJECT) {
+      takeNumber(number, field, into);
+      return digits.end;
+    }
+  }
+  const after = skipValue(b, value, end);
+  if (after >= 0) takeNumber(integerOf(b, value, after), field, into);
+  return after;
+}
+
+function takeNumber(number: number, field: number, into: Envelope): void {
+  switch (field) {
+    case FIELD.tsMs:
+      into.tsMs = number;
+      return;
+    case FIELD.tsUs:
+      into.tsUs = number;
+      return;
+    case FIELD.capturedMs:
+      into.capturedMs = number;
+      return;
+    case FIELD.capturedUs:
+      into.capturedUs = number;
+      return;
+    case FIELD.lsn:
+      into.lsn = number;
+      return;
+    case FIELD.txId:
+      into.txId = number;
+      return;
+    case FIELD.totalOrder:
+      into.txOrder = number;
+      return;
+    default: // nanoseconds exceed 2^53 and tell nothing more
+  }
+}
+
+/** Skips a member's value; into `source`, `transaction` and `sequence` it descends. */
+function readValue(b: Uint8Array, value: number, end: number, field: Field, into: Envelope): number {
+  if (field === FIELD.source) {
+    forgetSource(into);
+    if (b[value] === OPEN_OBJECT) return readMembers(b, value, end, SOURCE_MEMBERS, into);
+  } else if (field === FIELD.transaction) {
+    into.txOrder = -1;
+    if (b[value] === OPEN_OBJECT) return readMembers(b, value, end, TRANSACTION_MEMBERS, into);
+  } else if (field === FIELD.sequence) {
+    into.commitLsn = readSequence(view, value, end);
+    if (digits.end > 0) return digits.end;
+    const after = skipValue(b, value, end);
+    if (after >= 0) into.commitLsn = sequenceLsn(b, value, after);
+    return after;
+  }
+  return b[value] === QUOTE ? skipString(b, value, end) : skipValue(b, value, end);
+}
+
+/** Notes the value [value, after) of a member. */
+function take(b: Uint8Array, value: number, after: number, field: number, into: Envelope): void {
+  switch (field) {
+    case FIELD.before:
+      into.beforeStart = objectStart(b, value);
+      into.beforeEnd = into.beforeStart < 0 ? -1 : after;
+      return;
+    case FIELD.after:
+      into.afterStart = objectStart(b, value);
+      into.afterEnd = into.afterStart < 0 ? -1 : after;
+      return;
+    case FIELD.op:
+      into.op = letter(b, value, after);
+      return;
+    case FIELD.name:
+      into.nameStart = contentStart(b, value);
+      into.nameEnd = into.nameStart < 0 ? -1 : after - 1;
+      return;
+    case FIELD.db:
+      into.dbStart = contentStart(b, value);
+      into.dbEnd = into.dbStart < 0 ? -1 : after - 1;
+      return;
+    case FIELD.sourceSchema:
+      into.schemaStart = contentStart(b, value);
+      into.schemaEnd = into.schemaStart < 0 ? -1 : after - 1;
+      return;
+    case FIELD.table:
+      into.tableStart = contentStart(b, value);
+      into.tableEnd = into.tableStart < 0 ? -1 : after - 1;
+      return;
+    case FIELD.snapshot:
+      takeSnapshot(b, value, after, into);
+      return;
+    case FIELD.source:
+      note(into, SOURCE_IS_OBJECT, b[value] === OPEN_OBJECT);
+      return;
+    case FIELD.status:
+      note(into, STATUS_IS_BEGIN_OR_END, isBeginOrEnd(b, value, after));
+      return;
+    case FIELD.id:
+      note(into, ID_IS_TRANSACTION, isTransactionId(b, value, after));
+      return;
+    case FIELD.schema:
+      note(into, SCHEMA_IS_SCHEMA, b[value] === OPEN_OBJECT || b[value] === SMALL_N);
+      return;
+    default: // known by name only: seeing it is all
+  }
+}
+
+function kindByOp(into: Envelope): RecordKind {
+  switch (into.op) {
+    case OP.c:
+    case OP.u:
+    case OP.r:
+      return into.afterStart < 0 ? bad(into, 'ENVELOPE_MALFORMED') : change(into);
+    case OP.d:
+    case OP.t:
+      return change(into);
+    case OP_MESSAGE:
+      return 'message';
+    case -1:
+      return bad(into, 'ENVELOPE_MALFORMED');
+    default:
+      return bad(into, 'ENVELOPE_UNKNOWN_OP');
+  }
+}
+
+/** The last checks: the table is named, no member is of a wrong kind, every number is exact. */
+function change(into: Envelope): RecordKind {
+  if (into.schemaStart < 0 || into.tableStart < 0) return bad(into, 'ENVELOPE_MALFORMED');
+  const wrong = Math.min(into.beforeStart, into.afterStart, into.dbStart, into.nameStart, into.snapshotStart);
+  if (wrong === WRONG_KIND) return bad(into, 'ENVELOPE_MALFORMED');
+  if (into.tsUs === -1 && into.tsMs !== -1) into.tsUs = microseconds(into.tsMs);
+  if (into.capturedUs === -1 && into.capturedMs !== -1) into.capturedUs = microseconds(into.capturedMs);
+  // NaN and Infinity survive the maximum, so one look is enough for the usual case.
+  const largest = Math.max(into.tsUs, into.capturedUs, into.lsn, into.commitLsn, into.txId, into.txOrder);
+  if (largest <= Number.MAX_SAFE_INTEGER) return 'change';
+  return bad(into, largest === TOO_LARGE ? 'ENVELOPE_NUMBER_TOO_LARGE' : 'ENVELOPE_MALFORMED');
+}
+
+/**
+ * An object without `source`: a heartbeat and a transaction record are told by having their members and no others, so
+ * that the row of a flattened table which happens to have such a column is not skipped in silence.
+ */
+function kindWithoutSource(into: Envelope): RecordKind {
+  const { seen } = into;
+  if ((seen & CLOCK_MEMBERS) === seen && (seen & (1 << FIELD.capturedMs)) !== 0 && into.capturedMs >= 0)
+    return 'heartbeat';
+  if ((seen & TRANSACTION) === TRANSACTION && (seen & ~TRANSACTION_RECORD_MEMBERS) === 0) return 'transaction';
+  if (seen === SCHEMA_ENVELOPE_MEMBERS) {
+    into.wireHint = 'schema-envelope';
+    return bad(into, 'ENVELOPE_MALFORMED');
+  }
+  const damaged = (seen & IMAGES) !== 0 && (seen & bitsOf(FIELD.op)) !== 0 && (seen & ~CHANGE_MEMBERS) === 0;
+  return bad(into, damaged ? 'ENVELOPE_MALFORMED' : 'ENVELOPE_FLATTENED');
+}
+
+/** A value that is no object: `null` is what some transforms make of a tombstone; a zero byte begins Confluent Avro. */
+function withoutObject(b: Uint8Array, first: number, end: number, into: Envelope): RecordKind {
+  if (first < end && b[first] === SMALL_N) {
+    const after = skipValue(b, first, end);
+    if (after > 0 && skipSpace(b, after, end) === end) return 'tombstone';
+  }
+  if (first < end && b[first] === 0) into.wireHint = 'avro';
+  return bad(into, 'ENVELOPE_MALFORMED');
+}
+
+function bad(into: Envelope, error: BadRecordCode): RecordKind {
+  into.error = error;
+  return 'bad';
+}
+
+function forgetSource(into: Envelope): void {
+  into.schemaStart = into.schemaEnd = into.tableStart = into.tableEnd = -1;
+  into.dbStart = into.dbEnd = into.nameStart = into.nameEnd = -1;
+  into.snapshotStart = into.snapshotEnd = -1;
+  into.tsUs = into.tsMs = into.lsn = into.commitLsn = into.txId = -1;
+}
+
+function note(into: Envelope, bit: number, holds: boolean): void {
+  into.seen = holds ? into.seen | bit : into.seen & ~bit;
+}
+
+function takeSnapshot(b: Uint8Array, value: number, after: number, into: Envelope): void {
+  const boolean = b[value] === 0x74 || b[value] === 0x66;
+  into.snapshotStart = boolean ? value : contentStart(b, value);
+  into.snapshotEnd = into.snapshotStart < 0 ? -1 : boolean ? after : after - 1;
+}
