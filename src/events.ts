@@ -34,6 +34,7 @@ export type ServiceEvent =
   | ({ readonly tag: 'record-quarantined'; readonly code: ErrorCode; readonly offset: number } & TopicPartition)
   | ({ readonly tag: 'records-skipped'; readonly kinds: Readonly<Record<string, number>> } & TopicPartition)
   | { readonly tag: 'table-mirrored'; readonly table: string; readonly view: string }
+  | { readonly tag: 'rows-lost-in-rebuild'; readonly table: string; readonly lost: number }
   | { readonly tag: 'table-not-mirrored'; readonly table: string; readonly code: TableCode; readonly reason: string }
   | Waiting
   | { readonly tag: 'back-again'; readonly outside: Outside; readonly afterMs: number }
@@ -93,6 +94,11 @@ export function describe(event: ServiceEvent): Description {
       return info(event.tag, topicsMessage(event.added, event.gone), { added: event.added, gone: event.gone });
     case 'table-mirrored':
       return info(event.tag, `${event.table} is mirrored`, { table: event.table, view: event.view });
+    case 'rows-lost-in-rebuild': {
+      const { table, lost } = event;
+      const message = `the mirror of ${table} lacks ${lost} rows whose values changes does not hold; take a new snapshot of it`;
+      return { level: 'error', message, fields: { event: event.tag, table, lost } };
+    }
     case 'table-not-mirrored': {
       const { table, code, reason } = event;
       return {

@@ -58,8 +58,11 @@ export interface RecordChunk extends TopicPartition {
 export const OP = { c: 0x63, u: 0x75, d: 0x64, r: 0x72, t: 0x74 } as const;
 export type OpName = keyof typeof OP;
 
-/** What a record turned out to be. Everything but `change` and `bad` is skipped and counted. */
-export type RecordKind = 'change' | 'tombstone' | 'heartbeat' | 'transaction' | 'message' | 'signal' | 'bad';
+/**
+ * What a record turned out to be. Everything but `change` and `bad` is skipped and counted; `signal` is a row of the
+ * connector's signal table, `filtered` a change that OPS, TABLES_INCLUDE or TABLES_EXCLUDE leave out.
+ */
+export type RecordKind = 'change' | 'tombstone' | 'heartbeat' | 'transaction' | 'message' | 'signal' | 'filtered' | 'bad';
 
 /** The default of Debezium's `unavailable.value.placeholder`. */
 export const DEFAULT_PLACEHOLDER = '__debezium_unavailable_value';

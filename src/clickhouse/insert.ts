@@ -1,0 +1,75 @@
+/** Guarded inserts: one block of bytes, one token, and a condition that the server checks when it starts. */
+import type { NamedColumn } from './native';
+import { encodeBlock } from './native';
+import { quoteName, quoteText } from './ddl';
+import type { ClickHouse } from './client';
+
+/** A table as the block was prepared for it. */
+export interface TargetTable {
+  readonly database: string;
+  readonly name: string;
+  readonly uuid: string;
+}
+
+/** What must still be true when the server starts on an insert; else it refuses (GUARD_REFUSED) and writes nothing. */
+export interface Guard {
+  /** ms since the epoch by ClickHouse's clock. */
+  readonly deadlineMs: number;
+  /** `changes` as the announce named it. */
+  readonly changes: TargetTable;
+}
+
+export interface GuardedInsert {
+  readonly table: TargetTable;
+  readonly columns: readonly NamedColumn[];
+  readonly rowCount: number;
+  /** Columns with one value for the whole block: name and SQL literal. */
+  readonly constants: readonly (readonly [string, string])[];
+  /** Deduplicates repeats: an insert of the same token is written once within the table's window. */
+  readonly token: string;
+}
+
+/** Keeps a block in one part: far above any block's rows and bytes. */
+const ONE_PART = {
+  max_insert_block_size: '16777216',
+  min_insert_block_size_rows: '16777216',
+  min_insert_block_size_bytes: '2147483648',
+  max_insert_threads: '1',
+};
+
+/** Writes one block as one part, there whole or not at all. `seconds` bounds it on the server. */
+export async function guardedInsert(
+  clickhouse: ClickHouse,
+  insert: GuardedInsert,
+  guard: Guard,
+  seconds: number,
+): Promise<void> {
+  await clickhouse.insert(guardedSql(insert, guard), encodeBlock(insert.columns, insert.rowCount), {
+    ...ONE_PART,
+    async_insert: 0,
+    insert_deduplicate: 1,
+    insert_deduplication_token: insert.token,
+    max_execution_time: seconds,
+    max_query_size: '1048576',
+  });
+}
+
+/** The statement of a guarded insert; the block follows it in FORMAT Native. */
+export function guardedSql({ table, columns, constants }: GuardedInsert, { deadlineMs, changes }: Guard): string {
+  const names = [...columns.map(({ name }) => name), ...constants.map(([name]) => name)].map(quoteName);
+  const values = [...columns.map(({ name }) => quoteName(name)), ...constants.map(([, literal]) => literal)];
+  const structure = columns.map(({ name, column }) => `${quoteName(name)} ${column.type}`).join(', ');
+  const tables = table.uuid === changes.uuid ? [changes] : [changes, table];
+  const alive = tables
+    .map(
+      ({ database, name, uuid }) =>
+        `(database = ${quoteText(database)} AND name = ${quoteText(name)} AND uuid = ${quoteText(uuid)})`,
+    )
+    .join(' OR ');
+  return (
+    `INSERT INTO ${quoteName(table.database)}.${quoteName(table.name)} (${names.join(', ')}) ` +
+    `SELECT ${values.join(', ')} FROM input(${quoteText(structure)}) ` +
+    `WHERE throwIf(now64(3) > fromUnixTimestamp64Milli(${deadlineMs}, 'UTC')) = 0 ` +
+    `AND throwIf((SELECT count() FROM system.tables WHERE ${alive}) != ${tables.length}) = 0 FORMAT Native`
+  );
+}

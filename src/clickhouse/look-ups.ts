@@ -1,0 +1,230 @@
+/** Questions to `changes` and `quarantine`: how far a partition is, what a block lacks, and the newest event of a key. */
+import type { TopicPartition } from '../model';
+import type { ClickHouse } from './client';
+import { quoteName, quoteText } from './ddl';
+
+/** What `changes` says of a partition below an offset. */
+export interface PartitionPast {
+  /** The position of the highest streamed row that is not redelivered, -1 for null; null when there is none. */
+  readonly mark: { readonly commitLsn: number; readonly lsn: number; readonly events: readonly PastEvent[] } | null;
+  /** Set when there are only snapshot rows, all of one run. */
+  readonly snapshotLsn: number | null;
+  /** True when there is no row at all. */
+  readonly empty: boolean;
+}
+
+/** What the identity of an event is made of; -1 for null. */
+export interface PastEvent {
+  readonly lsn: number;
+  readonly txId: number;
+  readonly txOrder: number;
+  readonly op: string;
+  readonly key: string;
+  readonly table: string;
+}
+
+/** A row of `changes` as reconcile needs it. */
+export interface TruthEvent {
+  readonly key: string;
+  readonly offset: number;
+  readonly op: string;
+  readonly before: string;
+  readonly after: string;
+  readonly lsn: number;
+  readonly commitLsn: number;
+  /** Microseconds since the epoch. */
+  readonly tsUs: number;
+  readonly unavailable: readonly string[];
+}
+
+export interface TableOf extends TopicPartition {
+  readonly schema: string;
+  readonly table: string;
+}
+
+export interface LookUps {
+  /** The highest offset of each partition in `changes`; partitions without rows are absent. */
+  highest(partitions: readonly TopicPartition[]): Promise<Map<string, number>>;
+  past(partition: TopicPartition, below: number): Promise<PartitionPast>;
+  /** Offsets of [start, end) that are in `changes`, and in `quarantine`. */
+  present(
+    partition: TopicPartition,
+    start: number,
+    end: number,
+  ): Promise<{ changes: Set<number>; quarantine: Set<number> }>;
+  /** Streamed events with one of these LSNs at offsets below `below`. */
+  eventsAt(partition: TopicPartition, lsns: readonly number[], below: number): Promise<PastEvent[]>;
+  /** For each key its newest event at or above `from` that is not redelivered. */
+  newest(of: TableOf, keys: readonly string[], from: number): Promise<TruthEvent[]>;
+  /** For each key its newest event below `below` (an offset for each key) whose `after` has `column`. */
+  newestWith(of: TableOf, column: string, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]>;
+  /** The highest offset of a truncate of the table; -1 when there is none. */
+  lastTruncate(of: TableOf): Promise<number>;
+  /** Where changes of a table are in `changes`, with how many rows; empty when there are none. */
+  whereabouts(schema: string, table: string): Promise<(TableOf & { rows: number })[]>;
+  /** One page of the table's keys (by hash, `page` of `pages`), each with its newest event above `above` that is not redelivered. */
+  newestPage(of: TableOf, above: number, page: number, pages: number): Promise<TruthEvent[]>;
+}
+
+/** The key under which `highest` files a partition. */
+export function partitionKey({ topic, partition }: TopicPartition): string {
+  return `${partition}@${topic}`;
+}
+
+/** Keys of one query at most: their text goes into the statement. */
+const KEYS_A_QUERY = 10_000;
+/** Pairs of key and offset of one query at most: each is an expression of its own. */
+const PAIRS_A_QUERY = 500;
+
+export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
+  const changes = `${quoteName(machinery)}.changes`;
+  const quarantine = `${quoteName(machinery)}.quarantine`;
+  const at = ({ topic, partition }: TopicPartition): string =>
+    `topic = ${quoteText(topic)} AND partition = ${partition}`;
+  const ofTable = (of: TableOf): string =>
+    `${at(of)} AND schema = ${quoteText(of.schema)} AND table = ${quoteText(of.table)}`;
+  const truths = async (sql: string): Promise<TruthEvent[]> => (await clickhouse.query<TruthRow>(sql)).map(asTruth);
+  return {
+    async highest(partitions) {
+      if (partitions.length === 0) return new Map();
+      const wanted = partitions.map(({ topic, partition }) => `(${quoteText(topic)}, ${partition})`).join(', ');
+      const rows = await clickhouse.query<{ topic: string; partition: number; highest: string }>(
+        `SELECT topic, partition, max(offset) AS highest FROM ${changes} WHERE (topic, partition) IN (${wanted}) GROUP BY topic, partition`,
+      );
+      return new Map(rows.map((row) => [partitionKey(row), Number(row.highest)]));
+    },
+    async past(partition, below) {
+      const where = `${at(partition)} AND offset < ${below}`;
+      const [mark] = await clickhouse.query<{ lsn: string | null; commit_lsn: string | null }>(
+        `SELECT lsn, commit_lsn FROM ${changes} WHERE ${where} AND op != 'r' AND redelivered = 0 ORDER BY offset DESC LIMIT 1`,
+      );
+      if (mark !== undefined) {
+        const lsn = orNull(mark.lsn);
+        const level = mark.commit_lsn === null ? '' : ` AND (commit_lsn = ${mark.commit_lsn} OR commit_lsn IS NULL)`;
+        const events = await pastEvents(
+          clickhouse,
+          `SELECT ${EVENT} FROM ${changes} WHERE ${where} AND op != 'r' AND lsn = ${lsn}${level}`,
+        );
+        return { mark: { commitLsn: orNull(mark.commit_lsn), lsn, events }, snapshotLsn: null, empty: false };
+      }
+      const [runs] = await clickhouse.query<{ rows: string; runs: string; lsn: string | null }>(
+        `SELECT count() AS rows, uniqExact(ifNull(lsn, 0)) AS runs, any(lsn) AS lsn FROM ${changes} WHERE ${where}`,
+      );
+      const empty = Number(runs?.rows ?? 0) === 0;
+      const oneRun = !empty && runs?.runs === '1' && runs.lsn !== null;
+      return { mark: null, snapshotLsn: oneRun ? Number(runs.lsn) : null, empty };
+    },
+    async present(partition, start, end) {
+      const offsets = async (table: string): Promise<Set<number>> => {
+        const rows = await clickhouse.query<{ offset: string }>(
+          `SELECT DISTINCT offset FROM ${table} WHERE ${at(partition)} AND offset >= ${start} AND offset < ${end}`,
+        );
+        return new Set(rows.map(({ offset }) => Number(offset)));
+      };
+      const [inChanges, inQuarantine] = await Promise.all([offsets(changes), offsets(quarantine)]);
+      return { changes: inChanges, quarantine: inQuarantine };
+    },
+    async eventsAt(partition, lsns, below) {
+      const found: PastEvent[] = [];
+      for (const some of slices([...new Set(lsns)])) {
+        const where = `${at(partition)} AND offset < ${below} AND op != 'r' AND lsn IN (${some.join(', ')})`;
+        found.push(...(await pastEvents(clickhouse, `SELECT ${EVENT} FROM ${changes} WHERE ${where}`)));
+      }
+      return found;
+    },
+    async newest(of, keys, from) {
+      const found: TruthEvent[] = [];
+      for (const some of slices(keys)) {
+        const where = `${ofTable(of)} AND offset >= ${from} AND redelivered = 0 AND key IN (${some.map(quoteText).join(', ')})`;
+        found.push(
+          ...(await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`)),
+        );
+      }
+      return found;
+    },
+    async newestWith(of, column, keys) {
+      const found: TruthEvent[] = [];
+      for (const some of slices([...keys], PAIRS_A_QUERY)) {
+        const pairs = some.map(([key, below]) => `(key = ${quoteText(key)} AND offset < ${below})`).join(' OR ');
+        const where = `${ofTable(of)} AND redelivered = 0 AND after != '' AND NOT has(unavailable, ${quoteText(column)}) AND (${pairs})`;
+        found.push(
+          ...(await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`)),
+        );
+      }
+      return found;
+    },
+    async lastTruncate(of) {
+      const [row] = await clickhouse.query<{ last: string; rows: string }>(
+        `SELECT max(offset) AS last, count() AS rows FROM ${changes} WHERE ${ofTable(of)} AND op = 't' AND redelivered = 0`,
+      );
+      return row === undefined || row.rows === '0' ? -1 : Number(row.last);
+    },
+    async whereabouts(schema, table) {
+      const rows = await clickhouse.query<{ topic: string; partition: number; rows: string }>(
+        `SELECT topic, partition, count() AS rows FROM ${changes} WHERE schema = ${quoteText(schema)} AND table = ${quoteText(table)} GROUP BY topic, partition`,
+      );
+      return rows.map((row) => ({ topic: row.topic, partition: row.partition, schema, table, rows: Number(row.rows) }));
+    },
+    newestPage(of, above, page, pages) {
+      const where = `${ofTable(of)} AND offset > ${above} AND redelivered = 0 AND op != 't' AND cityHash64(key) % ${pages} = ${page}`;
+      return truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`);
+    },
+  };
+}
+
+const EVENT = 'lsn, tx_id, tx_order, op, key, table';
+const TRUTH = 'key, offset, op, before, after, lsn, commit_lsn, toUnixTimestamp64Micro(ts) AS ts_us, unavailable';
+
+interface TruthRow {
+  key: string;
+  offset: string;
+  op: string;
+  before: string;
+  after: string;
+  lsn: string | null;
+  commit_lsn: string | null;
+  ts_us: string;
+  unavailable: string[];
+}
+
+function asTruth(row: TruthRow): TruthEvent {
+  const { key, op, before, after, unavailable } = row;
+  return {
+    key,
+    op,
+    before,
+    after,
+    unavailable,
+    offset: Number(row.offset),
+    lsn: orNull(row.lsn),
+    commitLsn: orNull(row.commit_lsn),
+    tsUs: Number(row.ts_us),
+  };
+}
+
+async function pastEvents(clickhouse: ClickHouse, sql: string): Promise<PastEvent[]> {
+  const rows = await clickhouse.query<{
+    lsn: string | null;
+    tx_id: string | null;
+    tx_order: string | null;
+    op: string;
+    key: string;
+    table: string;
+  }>(sql);
+  return rows.map(({ lsn, tx_id, tx_order, op, key, table }) => ({
+    lsn: orNull(lsn),
+    txId: orNull(tx_id),
+    txOrder: orNull(tx_order),
+    op,
+    key,
+    table,
+  }));
+}
+
+function orNull(value: string | null): number {
+  return value === null ? -1 : Number(value);
+}
+
+function* slices<T>(all: readonly T[], size = KEYS_A_QUERY): Generator<T[]> {
+  for (let i = 0; i < all.length; i += size) yield all.slice(i, i + size);
+}

@@ -1,0 +1,223 @@
+/** Mirrors and views as they stand in ClickHouse: made, widened, replaced, and known again by their comments and UUIDs. */
+import { createHash } from 'node:crypto';
+import type { TableCode } from '../errors';
+import type { SourceTable } from '../model';
+import type { WideId } from '../plan/audit-rows';
+import type { ClickHouse } from './client';
+import type { Control } from './control';
+import {
+  addColumnSql,
+  changesViewComment,
+  changesViewName,
+  createChangesViewSql,
+  createMirrorSql,
+  createViewSql,
+  DDL_SETTINGS,
+  mirrorComment,
+  mirrorName,
+  publicName,
+  quoteName,
+  quoteText,
+  viewComment,
+  type Databases,
+  type MirrorPlace,
+} from './ddl';
+import type { TargetTable } from './insert';
+import type { MirrorColumn, MirrorLayout } from './mirror-layout';
+
+export interface WantedMirror {
+  readonly layout: MirrorLayout;
+  /** The name of the view; the mirror's and the others' follow from it. */
+  readonly view: string;
+  /** The columns that the view shows: those the source has now. */
+  readonly visible: readonly string[];
+  /** Fills a new mirror from `changes` before anybody sees it. `layout` has the types that the table really has. */
+  readonly fill: (shadow: TargetTable, layout: MirrorLayout) => Promise<void>;
+}
+
+export interface StandingMirror {
+  readonly table: TargetTable;
+  /** The wanted layout with the types that the mirror really has: a column that was added later is Nullable. */
+  readonly layout: MirrorLayout;
+  readonly made: 'kept' | 'created';
+}
+
+export interface MirrorStore {
+  viewName(schema: string, table: string): string;
+  /** Makes the mirror and its views, or brings them in line. A code where that cannot be. */
+  ensureMirror(wanted: WantedMirror): Promise<StandingMirror | TableCode>;
+  /** True while the table of that name has that UUID. */
+  stands(table: TargetTable): Promise<boolean>;
+  /** The id under which `wire_schemas` says how the table's images are to be read. */
+  recordWireSchema(source: SourceTable): Promise<WideId>;
+}
+
+interface Standing {
+  readonly comment: string;
+  readonly uuid: string;
+}
+
+/** Types that a column may widen to in place: every value stays what it is. */
+const WIDENS: Readonly<Record<string, readonly string[]>> = {
+  Int16: ['Int32', 'Int64'],
+  Int32: ['Int64'],
+  Float32: ['Float64'],
+};
+
+export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, control: Control): MirrorStore {
+  const recorded = new Set<string>();
+
+  const find = async (database: string, name: string): Promise<Standing | null> => {
+    const rows = await clickhouse.query<Standing>(
+      `SELECT comment, toString(uuid) AS uuid FROM system.tables WHERE database = ${quoteText(database)} AND name = ${quoteText(name)}`,
+    );
+    return rows[0] ?? null;
+  };
+
+  const columnTypes = async (database: string, name: string): Promise<Map<string, string>> => {
+    const rows = await clickhouse.query<{ name: string; type: string }>(
+      `SELECT name, type FROM system.columns WHERE database = ${quoteText(database)} AND table = ${quoteText(name)} ORDER BY position`,
+    );
+    return new Map(rows.map(({ name: column, type }) => [column, type]));
+  };
+
+  const targetTable = (name: string, uuid: string): TargetTable => ({ database: databases.machinery, name, uuid });
+
+  /** Builds the mirror beside its name, full, and puts it in place in one step. */
+  const build = async ({ layout, view, fill }: WantedMirror, exists: boolean): Promise<TargetTable> => {
+    const name = mirrorName(view);
+    const shadow = `${name}__new`;
+    const qualified = (table: string): string => `${quoteName(databases.machinery)}.${quoteName(table)}`;
+    await clickhouse.command(`DROP TABLE IF EXISTS ${qualified(shadow)} SYNC`);
+    await clickhouse.command(createMirrorSql({ layout, databases, name: view }, shadow), DDL_SETTINGS);
+    const made = await find(databases.machinery, shadow);
+    const uuid = made?.uuid ?? '';
+    await fill(targetTable(shadow, uuid), layout);
+    await clickhouse.command(
+      exists
+        ? `EXCHANGE TABLES ${qualified(shadow)} AND ${qualified(name)}`
+        : `RENAME TABLE ${qualified(shadow)} TO ${qualified(name)}`,
+    );
+    await control.set(`mirror:${name}`, uuid);
+    if (exists) await clickhouse.command(`DROP TABLE IF EXISTS ${qualified(shadow)} SYNC`);
+    return targetTable(name, uuid);
+  };
+
+  /** Adds what is missing and widens what may widen; null when a column cannot become what it should be. */
+  const align = async (place: MirrorPlace): Promise<MirrorLayout | null> => {
+    const { layout, name } = place;
+    const table = `${quoteName(databases.machinery)}.${quoteName(mirrorName(name))}`;
+    let types = await columnTypes(databases.machinery, mirrorName(name));
+    const key = new Set(layout.key.map((index) => layout.columns[index]?.name));
+    let altered = false;
+    for (const column of layout.columns) {
+      const actual = types.get(column.name);
+      if (actual === undefined) await clickhouse.command(addColumnSql(place, column), DDL_SETTINGS);
+      else if (fits(actual, column.type)) continue;
+      else if (key.has(column.name) || !widens(actual, column.type)) return null;
+      else
+        await clickhouse.command(
+          `ALTER TABLE ${table} MODIFY COLUMN ${quoteName(column.name)} ${widened(actual, column.type)}`,
+          DDL_SETTINGS,
+        );
+      altered = true;
+    }
+    if (altered) types = await columnTypes(databases.machinery, mirrorName(name));
+    const columns = layout.columns.map((column): MirrorColumn => ({
+      ...column,
+      type: typeToWrite(types.get(column.name), column.type),
+    }));
+    return { ...layout, columns };
+  };
+
+  const ensureViews = async (place: MirrorPlace, visible: readonly string[]): Promise<void> => {
+    const shown = place.layout.columns.filter(({ name }) => visible.includes(name));
+    const layout = { ...place.layout, columns: shown };
+    const actual = await columnTypes(databases.views, place.name);
+    const same = actual.size === shown.length && shown.every(({ name, type }) => fits(actual.get(name) ?? '', type));
+    if (!same) await clickhouse.command(createViewSql({ ...place, layout }));
+    const changes = await columnTypes(databases.machinery, changesViewName(place.name));
+    if (!shown.every(({ name }) => changes.has(`new_${name}`)))
+      await clickhouse.command(createChangesViewSql({ ...place, layout }));
+  };
+
+  return {
+    viewName: publicName,
+    async ensureMirror(wanted) {
+      const { layout, view, visible } = wanted;
+      const place: MirrorPlace = { layout, databases, name: view };
+      const taken = (standing: Standing | null, comment: string): boolean =>
+        standing !== null && standing.comment !== comment;
+      const mirror = await find(databases.machinery, mirrorName(view));
+      if (taken(await find(databases.views, view), viewComment(layout)) || taken(mirror, mirrorComment(layout)))
+        return 'TABLE_NAME_TAKEN';
+      if (taken(await find(databases.machinery, changesViewName(view)), changesViewComment(layout)))
+        return 'TABLE_NAME_TAKEN';
+      const known = mirror !== null && (await control.get(`mirror:${mirrorName(view)}`)) === mirror.uuid;
+      if (!known) {
+        const table = await build(wanted, mirror !== null);
+        await ensureViews(place, visible);
+        return { table, layout, made: 'created' };
+      }
+      const aligned = await align(place);
+      if (aligned === null) return 'TABLE_TYPE_CHANGED';
+      await ensureViews({ ...place, layout: aligned }, visible);
+      return { table: targetTable(mirrorName(view), mirror.uuid), layout: aligned, made: 'kept' };
+    },
+    async stands(table) {
+      return (await find(table.database, table.name))?.uuid === table.uuid;
+    },
+    async recordWireSchema(source) {
+      const definition = JSON.stringify({ wire: 'json', columns: source.columns, key: source.key });
+      const hash = createHash('sha256').update(definition).digest();
+      const id = { low: hash.readInt32LE(0), high: hash.readInt32LE(4) };
+      const text = hash.readBigUInt64LE(0).toString();
+      if (!recorded.has(text)) {
+        const values = [
+          text,
+          quoteText('json'),
+          quoteText(source.schema),
+          quoteText(source.name),
+          quoteText(definition),
+        ].join(', ');
+        await clickhouse.command(
+          `INSERT INTO ${quoteName(databases.machinery)}.wire_schemas (id, kind, schema, table, definition) VALUES (${values})`,
+        );
+        recorded.add(text);
+      }
+      return id;
+    },
+  };
+}
+
+/** Types are the same but for spaces, or the mirror's is the Nullable form. */
+function fits(actual: string, wanted: string): boolean {
+  const plain = (type: string): string => type.replaceAll(' ', '');
+  return (
+    plain(actual) === plain(wanted) ||
+    plain(actual) === `Nullable(${plain(wanted)})` ||
+    plain(actual) === plain(wanted).replace(/^LowCardinality\((.*)\)$/, 'LowCardinality(Nullable($1))')
+  );
+}
+
+function inner(type: string): string {
+  return /^Nullable\((.*)\)$/.exec(type)?.[1] ?? type;
+}
+
+function widens(actual: string, wanted: string): boolean {
+  return inner(actual) === inner(wanted) || (WIDENS[inner(actual)] ?? []).includes(inner(wanted));
+}
+
+/** A column that could be NULL stays so: older rows may hold it. */
+function widened(actual: string, wanted: string): string {
+  return actual.startsWith('Nullable(') && !wanted.startsWith('Nullable(') ? `Nullable(${wanted})` : wanted;
+}
+
+/** The type to build rows with: the wanted one as the layout spells it, Nullable where the mirror is. */
+function typeToWrite(actual: string | undefined, wanted: string): string {
+  const nullable = actual?.startsWith('Nullable(') === true || actual?.startsWith('LowCardinality(Nullable(') === true;
+  if (!nullable || wanted.includes('Nullable(')) return wanted;
+  return wanted.startsWith('LowCardinality(')
+    ? wanted.replace(/^LowCardinality\((.*)\)$/, 'LowCardinality(Nullable($1))')
+    : `Nullable(${wanted})`;
+}

@@ -1,0 +1,122 @@
+/** All partitions of this process: follows the group's assignments, new topics, and the order to stop. */
+import type { ServiceError } from '../errors';
+import type { Emit } from '../events';
+import type { LogListener } from '../kafka/consumer';
+import type { TopicPartition } from '../model';
+import type { Filter } from '../pipeline';
+import { deliverPartition, type PartitionDelivery } from './partition';
+import { patiently } from './patience';
+import type { DeliveryLimits, DeliveryPorts } from './ports';
+
+export interface DeliveryOptions {
+  readonly limits: DeliveryLimits;
+  readonly filter: Filter;
+  /** Topics of the cluster that belong to this service. */
+  readonly wants: (topic: string) => boolean;
+  /** How often to look for topics that appeared, ms. */
+  readonly topicRefreshMs: number;
+  /** Anything that ends the service: its exit code is the error's business. */
+  readonly onFatal: (error: unknown) => void;
+  /** Aborted when a stop has waited long enough for what is away: what is not written then is written at the next start. */
+  readonly giveUp: AbortController;
+}
+
+export interface Delivery {
+  /** What Kafka's edge tells; pass it to `openLog`. */
+  readonly listener: LogListener;
+  /** Follows topics and assignments until `stop`. Call once, when `ports` is ready. */
+  start(ports: DeliveryPorts): void;
+  /** Finishes the blocks in hand, commits, leaves the group. Idempotent. */
+  stop(): Promise<void>;
+  /** ms since the last record arrived, by the monotonic clock. */
+  idleMs(): number;
+}
+
+/** How long a stop waits for ClickHouse, Kafka and PostgreSQL to be back. */
+const GIVE_UP_MS = 10_000;
+
+export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
+  const stopping = new AbortController();
+  let ports: DeliveryPorts | null = null;
+  let deliveries = new Map<string, PartitionDelivery>();
+  let lastRecordAt = performance.now();
+  let subscribed: string[] = [];
+  let following: Promise<void> = Promise.resolve();
+  let stopped: Promise<void> | null = null;
+
+  const listener: LogListener = {
+    onAssigned(epoch, partitions) {
+      if (ports === null) return;
+      const earlier = deliveries;
+      deliveries = new Map();
+      for (const delivery of earlier.values()) delivery.abandon();
+      if (stopping.signal.aborted) return;
+      for (const of of partitions) {
+        const after = earlier.get(name(of))?.ended ?? Promise.resolve();
+        deliveries.set(name(of), deliverPartition({ of, epoch, ports, limits: options.limits, filter: options.filter, onFatal: options.onFatal, after }));
+      }
+    },
+    onChunk(chunk) {
+      lastRecordAt = performance.now();
+      return deliveries.get(name(chunk))?.take(chunk) ?? null;
+    },
+    onOutOfRange: (of) => deliveries.get(name(of))?.reassign(),
+    onCrash(error: ServiceError, attempt) {
+      for (const delivery of deliveries.values()) delivery.abandon();
+      emit({ tag: 'kafka-waiting', attempt, delayMs: 0, code: error.code, message: error.message });
+    },
+  };
+
+  /** Joins again whenever the set of topics changed: kafkajs expands a subscription only once. */
+  const follow = async ({ log }: DeliveryPorts, signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      const all = await patiently(() => log.topics(), { signal, emit });
+      const wanted = all.filter(options.wants).sort();
+      const added = wanted.filter((topic) => !subscribed.includes(topic));
+      const gone = subscribed.filter((topic) => !wanted.includes(topic));
+      if (added.length + gone.length > 0) {
+        emit({ tag: 'topics-changed', added, gone });
+        subscribed = wanted;
+        await drainAll();
+        if (signal.aborted) return;
+        await log.subscribe(wanted);
+      }
+      await ports?.sleep(options.topicRefreshMs, signal);
+    }
+  };
+
+  const giveUp = (): void => {
+    for (const delivery of deliveries.values()) delivery.abandon();
+    options.giveUp.abort(new Error('the service is stopping'));
+  };
+
+  const drainAll = async (): Promise<void> => {
+    await Promise.all([...deliveries.values()].map((delivery) => delivery.drain()));
+  };
+
+  return {
+    listener,
+    start(ready) {
+      ports = ready;
+      following = follow(ready, stopping.signal).catch((error: unknown) => {
+        if (!stopping.signal.aborted) options.onFatal(error);
+      });
+    },
+    stop() {
+      stopped ??= (async () => {
+        stopping.abort(new Error('the service is stopping'));
+        const patience = setTimeout(giveUp, GIVE_UP_MS);
+        await drainAll();
+        clearTimeout(patience);
+        await ports?.log.stop();
+        await following;
+      })();
+      return stopped;
+    },
+    idleMs: () => performance.now() - lastRecordAt,
+  };
+}
+
+function name({ topic, partition }: TopicPartition): string {
+  return `${partition}@${topic}`;
+}

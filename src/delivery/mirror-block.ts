@@ -1,0 +1,204 @@
+/** One table's share of a block as signed rows: appended, merged or reconciled. Looks up what it must, writes nothing. */
+import type { StringColumn } from '../clickhouse/column-string';
+import type { LookUps, TableOf, TruthEvent } from '../clickhouse/look-ups';
+import { TRANSCODED, UNKNOWN_FIELD, type Outcome } from '../debezium/transcode';
+import { OP } from '../model';
+import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
+import { foldOver, type FoldEvent } from '../plan/fold';
+import { MirrorRows, SignedRows, type RowOrigin, type RowRef } from '../plan/mirror-rows';
+import type { Mode } from '../plan/mode';
+import type { MirroredTable } from './ports';
+
+/** A block and what was found out about it. */
+export interface LookedAt {
+  readonly block: ChangeBlock;
+  readonly topic: string;
+  readonly partition: number;
+  readonly end: number;
+  readonly redelivered: Uint8Array;
+  readonly withheld: ReadonlyMap<number, readonly string[]>;
+}
+
+export interface TableShare {
+  readonly table: MirroredTable;
+  readonly source: BlockTable;
+  /** Rows of the block, in offset order. */
+  readonly rows: readonly number[];
+}
+
+/** `stale`: an image has a field the layout does not know. `unfit`: an image cannot be appended, so the block must merge. */
+export type Built =
+  | { readonly kind: 'built'; readonly signed: SignedRows; readonly bad: readonly BadRecord[] }
+  | { readonly kind: 'stale' }
+  | { readonly kind: 'unfit' };
+
+interface CurrentRows {
+  currentRows(table: MirroredTable, images: MirrorRows, rows: readonly number[]): Promise<MirrorRows>;
+  readonly lookUps: LookUps;
+}
+
+export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, ports: CurrentRows): Promise<Built> {
+  if (mode === 'append') return append(share, at);
+  const images = new ImageReader(share, at);
+  const events = mode === 'merge' ? mergeEvents(share, at, images) : await reconcileEvents(share, at, images, ports.lookUps);
+  if (images.stale) return { kind: 'stale' };
+  const rowOfKey = new Map(events.map(({ key, image }) => [key, image]));
+  const standing = await ports.currentRows(share.table, images.rows, [...rowOfKey.values()]);
+  const byKey = new Map<string, number>();
+  for (let row = 0; row < standing.rowCount; row++) byKey.set(standing.keyOf(row), row);
+  const { signed, unresolved } = foldOver(images.rows, events, { rows: standing, byKey });
+  const lost = unresolved.map((event) => images.badAt(event.origin.offset, 'VALUE_UNRESOLVED', withheldNames(share, event)));
+  return { kind: 'built', signed, bad: [...images.bad, ...lost] };
+}
+
+function withheldNames({ table }: TableShare, { withheld }: FoldEvent): string {
+  return [...(withheld?.keys() ?? [])].map((index) => table.layout.columns[index]?.name ?? '').join(', ');
+}
+
+function originOf(block: ChangeBlock, row: number): RowOrigin {
+  return { offset: block.offsets[row] ?? 0, commitLsn: block.commitLsn(row), lsn: block.lsn(row), tsUs: block.tsUs[row] ?? 0 };
+}
+
+/** −before, +after, straight from the bytes. */
+function append({ table, rows }: TableShare, { block, redelivered }: LookedAt): Built {
+  const signed = new SignedRows(table.layout);
+  const take = (images: StringColumn, row: number, sign: 1 | -1): Outcome => {
+    const outcome = table.transcoder.append(images.bytes, images.start(row), images.end(row), signed.rows);
+    if (outcome === TRANSCODED) signed.sealRow(sign, originOf(block, row));
+    return outcome;
+  };
+  for (const row of rows) {
+    if (redelivered[row] === 1) continue;
+    let outcome: Outcome = TRANSCODED;
+    if (block.ops[row] === OP.u || block.ops[row] === OP.d) outcome = take(block.before, row, -1);
+    if (outcome === TRANSCODED && block.ops[row] !== OP.d) outcome = take(block.after, row, 1);
+    if (outcome === UNKNOWN_FIELD) return { kind: 'stale' };
+    if (outcome !== TRANSCODED) return { kind: 'unfit' };
+  }
+  return { kind: 'built', signed, bad: [] };
+}
+
+/** Every event of the block in offset order, to be folded over what stands. */
+function mergeEvents({ rows }: TableShare, { redelivered }: LookedAt, images: ImageReader): FoldEvent[] {
+  const events: FoldEvent[] = [];
+  for (const row of rows) {
+    const event = redelivered[row] === 1 ? null : images.ofRow(row);
+    if (event !== null) events.push(event);
+  }
+  return events;
+}
+
+/** For each key of the block its truth: the newest event that is not redelivered, in `changes` and the block together. */
+async function reconcileEvents(share: TableShare, at: LookedAt, images: ImageReader, lookUps: LookUps): Promise<FoldEvent[]> {
+  const { block, redelivered, end } = at;
+  const of: TableOf = { topic: at.topic, partition: at.partition, schema: share.source.schema, table: share.source.name };
+  const newestRow = new Map<string, number>();
+  const repeated = new Set<string>();
+  for (const row of share.rows) {
+    if (redelivered[row] === 1) repeated.add(block.key.textAt(row));
+    else newestRow.set(block.key.textAt(row), row);
+  }
+  const later = new Map((await lookUps.newest(of, [...newestRow.keys()], end)).map((event) => [event.key, event]));
+  const only = [...repeated].filter((key) => !newestRow.has(key));
+  for (const event of await lookUps.newest(of, only, 0)) later.set(event.key, event);
+  const truncated = await lookUps.lastTruncate(of);
+  const events: FoldEvent[] = [];
+  for (const key of [...newestRow.keys(), ...only]) {
+    const row = newestRow.get(key);
+    const truth = later.get(key);
+    const event = truth !== undefined ? images.ofTruth(truth) : row === undefined ? null : images.ofRow(row);
+    if (event === null) continue;
+    events.push(event.origin.offset < truncated ? { ...event, present: false, withheld: null } : await completed(event, key, { share, at, of, images, lookUps }));
+  }
+  return events;
+}
+
+interface Completing {
+  readonly share: TableShare;
+  readonly at: LookedAt;
+  readonly of: TableOf;
+  readonly images: ImageReader;
+  readonly lookUps: LookUps;
+}
+
+/** Finds each withheld value of a truth in the newest older event of its key that has it; what is not found stays null. */
+async function completed(event: FoldEvent, key: string, { share, at, of, images, lookUps }: Completing): Promise<FoldEvent> {
+  if (event.withheld === null) return event;
+  const found = new Map<number, RowRef | null>();
+  for (const index of event.withheld.keys()) {
+    const name = share.table.layout.columns[index]?.name ?? '';
+    const below = event.origin.offset;
+    const inBlock = share.rows.findLast((row) => {
+      const { block, redelivered, withheld } = at;
+      const older = (block.offsets[row] ?? 0) < below && redelivered[row] !== 1 && block.has(block.after, row);
+      return older && block.key.textAt(row) === key && !(withheld.get(row) ?? []).includes(name);
+    });
+    const carrier = inBlock !== undefined ? images.ofRow(inBlock) : (await lookUps.newestWith(of, name, new Map([[key, below]]))).map((truth) => images.ofTruth(truth))[0];
+    found.set(index, carrier ? { rows: images.rows, row: carrier.image } : null);
+  }
+  return { ...event, withheld: found };
+}
+
+/** Reads images into rows and turns them into events; keeps what could not be read. */
+class ImageReader {
+  readonly rows: MirrorRows;
+  readonly bad: BadRecord[] = [];
+  stale = false;
+  private readonly share: TableShare;
+  private readonly at: LookedAt;
+
+  constructor(share: TableShare, at: LookedAt) {
+    this.share = share;
+    this.at = at;
+    this.rows = new MirrorRows(share.table.layout);
+  }
+
+  /** The event of a row of the block; null when its image cannot be read (it is in `bad` then). */
+  ofRow(row: number): FoldEvent | null {
+    const { block, withheld } = this.at;
+    const present = block.ops[row] !== OP.d;
+    const source = present ? block.after : block.has(block.before, row) ? block.before : block.key;
+    const names = withheld.get(row) ?? [];
+    const read = this.read(source.bytes, source.start(row), source.end(row), { present, names });
+    if (read !== null) return this.event(originOf(block, row), present, names);
+    this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.share.table.transcoder.failedColumn));
+    return null;
+  }
+
+  /** The event of a row of `changes`. */
+  ofTruth(truth: TruthEvent): FoldEvent | null {
+    const present = truth.op !== 'd';
+    const bytes = Buffer.from(present ? truth.after : truth.before === '' ? truth.key : truth.before, 'utf8');
+    const read = this.read(bytes, 0, bytes.length, { present, names: truth.unavailable });
+    return read === null ? null : this.event(truth, present, truth.unavailable);
+  }
+
+  badAt(offset: number, code: BadRecord['code'], column: string): BadRecord {
+    const { block } = this.at;
+    const row = block.offsets.subarray(0, block.rowCount).indexOf(offset);
+    const copy = (images: StringColumn): Uint8Array => (row < 0 ? new Uint8Array(0) : images.bytes.slice(images.start(row), images.end(row)));
+    return { offset, code, table: this.share.table.name, column, key: copy(block.key), value: copy(block.after), headers: new Uint8Array(0) };
+  }
+
+  private read(bytes: Uint8Array, start: number, end: number, { present, names }: { present: boolean; names: readonly string[] }): true | null {
+    const { transcoder } = this.share.table;
+    const outcome = present
+      ? transcoder.append(bytes, start, end, this.rows, names.length === 0 ? undefined : new Set(names))
+      : transcoder.appendKey(bytes, start, end, this.rows);
+    if (outcome === UNKNOWN_FIELD) this.stale = true;
+    return outcome === TRANSCODED ? true : null;
+  }
+
+  private event(origin: RowOrigin, present: boolean, names: readonly string[]): FoldEvent {
+    const image = this.rows.rowCount - 1;
+    const { columns } = this.share.table.layout;
+    const indexes = names.map((name) => columns.findIndex((column) => column.name === name)).filter((index) => index >= 0);
+    return {
+      key: this.rows.keyOf(image),
+      origin: { offset: origin.offset, commitLsn: origin.commitLsn, lsn: origin.lsn, tsUs: origin.tsUs },
+      image,
+      present,
+      withheld: indexes.length === 0 ? null : new Map(indexes.map((index) => [index, null])),
+    };
+  }
+}

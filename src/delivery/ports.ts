@@ -1,0 +1,79 @@
+/** What the delivery needs from the edges, and the tables it writes to. Implemented in `app.ts` from kafka/, clickhouse/ and postgres/. */
+import type { Glance } from '../clickhouse/target';
+import type { GuardedInsert, Guard, TargetTable } from '../clickhouse/insert';
+import type { LookUps } from '../clickhouse/look-ups';
+import type { MirrorLayout } from '../clickhouse/mirror-layout';
+import type { Transcoder } from '../debezium/transcode';
+import type { ServiceEvent } from '../events';
+import type { Log } from '../kafka/consumer';
+import type { TopicPartition } from '../model';
+import type { WideId } from '../plan/audit-rows';
+import type { BlockTable } from '../plan/change-block';
+import type { MirrorRows } from '../plan/mirror-rows';
+
+/** A source table whose mirror stands in ClickHouse. */
+export interface MirroredTable {
+  /** `schema.table` of the source. */
+  readonly name: string;
+  readonly layout: MirrorLayout;
+  readonly transcoder: Transcoder;
+  readonly target: TargetTable;
+  /** REPLICA IDENTITY FULL by the catalogue: `before` is the whole row. */
+  readonly wholeBefore: boolean;
+}
+
+/** A source table as the delivery sees it: always audited, mirrored where it can be. */
+export interface OpenTable {
+  readonly mirrored: MirroredTable | null;
+  readonly wireSchema: WideId;
+}
+
+export interface Tables {
+  /**
+   * The table with its mirror, made on first sight; waits while PostgreSQL or ClickHouse is away.
+   * A table that cannot be mirrored is reported once and opened without a mirror.
+   */
+  open(table: BlockTable): Promise<OpenTable>;
+  /**
+   * Reads the catalogue again before the next `open`: an image had a field that the layout does not know. A field that
+   * the catalogue does not know either belongs to a column that was dropped; it is ignored from then on.
+   */
+  refresh(table: BlockTable, field: string): void;
+  /** Looks at ClickHouse again before the next `open`: an insert was refused. */
+  recheck(): void;
+}
+
+/** Everything a partition's delivery uses. */
+export interface DeliveryPorts {
+  readonly log: Log;
+  readonly lookUps: LookUps;
+  readonly tables: Tables;
+  glance(): Promise<Glance>;
+  forgetGlance(): void;
+  /** Makes the machinery's tables again after they were dropped. */
+  migrate(): Promise<void>;
+  /** Rows that stand in a mirror for the keys of `rows` of `images`. */
+  currentRows(table: MirroredTable, images: MirrorRows, rows: readonly number[]): Promise<MirrorRows>;
+  insert(insert: GuardedInsert, guard: Guard, seconds: number): Promise<void>;
+  /** Removes the mirror's rows of a topic and partition below an offset; may be repeated without harm. */
+  removeBelow(table: MirroredTable, of: TopicPartition, below: number): Promise<void>;
+  emit(event: ServiceEvent): void;
+  /** Wall clock, ms since the epoch: `ingested_at`. */
+  now(): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The settings of the delivery. */
+export interface DeliveryLimits {
+  readonly blockRows: number;
+  readonly blockBytes: number;
+  /** A block that is not full is cut at most this often, ms. */
+  readonly blockAgeMs: number;
+  /** D: how long after its announce an insert may start, s. */
+  readonly guardSeconds: number;
+  /** The longest an insert may run, s; a redo takes twice as long. */
+  readonly insertSeconds: number;
+  readonly idleCommitMs: number;
+  readonly mirrors: boolean;
+  readonly placeholder: Uint8Array;
+}

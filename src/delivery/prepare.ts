@@ -1,0 +1,158 @@
+/** Step 0 of a block: look first, decide, and compute every insert before anything is announced. Writes nothing. */
+import type { GuardedInsert, TargetTable } from '../clickhouse/insert';
+import { quoteText } from '../clickhouse/quote';
+import { withheldColumns } from '../debezium/withheld';
+import { OP } from '../model';
+import { auditRows, quarantineRows, type BlockColumns } from '../plan/audit-rows';
+import { eventIdentity, type BadRecord, type BlockTable, type ChangeBlock } from '../plan/change-block';
+import { appendableReads, chooseMode, type Mode, type SnapshotState } from '../plan/mode';
+import type { SignedRows } from '../plan/mirror-rows';
+import { judge, needTwins, type Watermark } from '../plan/position';
+import { withheldRows } from '../plan/withheld-rows';
+import { describeBad } from './bad-record';
+import { buildShare, type LookedAt, type TableShare } from './mirror-block';
+import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable } from './ports';
+
+/** What the delivery knows of a partition when it prepares a block. */
+export interface BlockContext {
+  readonly topic: string;
+  readonly partition: number;
+  readonly start: number;
+  readonly end: number;
+  /** `ingested_at`, ms since the epoch. */
+  readonly at: number;
+  /** S ≤ H, or announced before: what stands in ClickHouse is looked at first. */
+  readonly seen: boolean;
+  readonly watermark: Watermark;
+  readonly snapshot: SnapshotState;
+  /** `changes` and `quarantine` as they stand. */
+  readonly changes: TargetTable;
+  readonly quarantine: TargetTable;
+}
+
+export interface Truncate {
+  readonly table: MirroredTable;
+  /** The offset of the truncate's record. */
+  readonly below: number;
+}
+
+export interface Prepared {
+  readonly inserts: readonly GuardedInsert[];
+  /** Mirrors to empty of what is below a truncate. */
+  readonly truncates: readonly Truncate[];
+  /** The block was looked up before: it may take longer to write. */
+  readonly seen: boolean;
+  readonly modes: readonly { readonly table: string; readonly mode: Mode | 'truncate' }[];
+  readonly bad: readonly BadRecord[];
+  readonly rowCount: number;
+  readonly redeliveredCount: number;
+  readonly watermark: Watermark;
+  readonly snapshot: SnapshotState;
+}
+
+type Ports = Pick<DeliveryPorts, 'lookUps' | 'tables' | 'currentRows' | 'emit'>;
+
+export async function prepareBlock(block: ChangeBlock, context: BlockContext, ports: Ports, limits: DeliveryLimits): Promise<Prepared> {
+  const { topic, partition, start, end } = context;
+  const present = context.seen ? await ports.lookUps.present(context, start, end) : { changes: new Set<number>(), quarantine: new Set<number>() };
+  const { redelivered, after } = judge(block, context.watermark, await twinsOf(block, context, ports));
+  const withheld = withheldRows(block, limits.placeholder, (bytes, from, to) => withheldColumns(bytes, from, to, Buffer.from(limits.placeholder).toString('utf8')));
+  const reads = appendableReads(block, context.snapshot);
+  const looked: LookedAt = { block, topic, partition, end, redelivered, withheld };
+  const opened = await Promise.all(block.tables.map((table) => ports.tables.open(table)));
+  const shares = limits.mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];
+  const bad = [...block.bad, ...shares.flatMap((share) => share.bad)].filter(({ offset }) => !present.quarantine.has(offset));
+  const facts = { redelivered, withheld, wireSchemas: opened.map((table) => table.wireSchema) };
+  const audit = auditRows(block, facts, present.changes);
+  const constants = [['topic', quoteText(topic)], ['partition', String(partition)]] as const;
+  const time = `fromUnixTimestamp64Milli(${context.at}, 'UTC')`;
+  const range = `${topic}:${partition}:${start}:${end}`;
+  const inserts = [
+    insertOf(audit, context.changes, [...constants, ['ingested_at', time]], `changes:${range}`),
+    insertOf(quarantineRows(bad, describeBad), context.quarantine, [...constants, ['at', time]], `quarantine:${range}`),
+    ...shares.map(({ rows, table }) => insertOf(rows, table.target, [['_topic', quoteText(topic)], ['_partition', String(partition)]], `${table.target.name}:${range}`)),
+  ].filter(({ rowCount }) => rowCount > 0);
+  return {
+    inserts,
+    truncates: limits.mirrors ? truncatesOf(block, opened, redelivered) : [],
+    seen: context.seen,
+    modes: shares.map(({ table, mode }) => ({ table: table.name, mode })),
+    bad,
+    rowCount: audit.rowCount,
+    redeliveredCount: redelivered.reduce((sum, one) => sum + one, 0),
+    watermark: after,
+    snapshot: reads.after,
+  };
+}
+
+/** Identities of candidates for redelivery that `changes` holds below the block. */
+async function twinsOf(block: ChangeBlock, { topic, partition, start, watermark }: BlockContext, { lookUps }: Ports): Promise<Set<string>> {
+  const candidates = needTwins(block, watermark);
+  if (candidates.length === 0) return new Set();
+  const events = await lookUps.eventsAt({ topic, partition }, candidates.map((row) => block.lsn(row)).filter((lsn) => lsn >= 0), start);
+  return new Set(events.map(eventIdentity).filter((identity) => identity !== null));
+}
+
+interface Building {
+  readonly context: BlockContext;
+  readonly ports: Ports;
+  readonly appendable: Uint8Array;
+}
+
+interface BuiltShare {
+  readonly table: MirroredTable;
+  readonly mode: Mode;
+  readonly rows: BlockColumns;
+  readonly bad: readonly BadRecord[];
+}
+
+async function buildShares(opened: OpenTable[], looked: LookedAt, building: Building): Promise<BuiltShare[]> {
+  const { block } = looked;
+  const rowsOf = block.tables.map((): number[] => []);
+  for (let row = 0; row < block.rowCount; row++) if (block.ops[row] !== OP.t) rowsOf[block.tableOf[row] ?? 0]?.push(row);
+  const shares: BuiltShare[] = [];
+  for (const [index, source] of block.tables.entries()) {
+    const rows = rowsOf[index] ?? [];
+    if (rows.length === 0 || !opened[index]?.mirrored) continue;
+    shares.push(...(await buildOne({ index, source, rows }, opened, looked, building)));
+  }
+  return shares;
+}
+
+/** Builds a table's share; reads the catalogue again for each field that an image has and the layout does not know. */
+async function buildOne(of: { index: number; source: BlockTable; rows: readonly number[] }, opened: OpenTable[], looked: LookedAt, building: Building): Promise<BuiltShare[]> {
+  const { context, ports, appendable } = building;
+  for (;;) {
+    const table = opened[of.index]?.mirrored ?? null;
+    if (table === null) return [];
+    const { block, redelivered, withheld } = looked;
+    const share: TableShare = { table, source: of.source, rows: of.rows };
+    let mode = chooseMode({ block, rows: of.rows, seen: context.seen, redelivered, appendable, wholeBefore: table.wholeBefore, withheld });
+    let built = await buildShare(share, mode, looked, ports);
+    if (built.kind === 'unfit') built = await buildShare(share, (mode = 'merge'), looked, ports);
+    if (built.kind === 'built') return [{ table, mode, rows: mirrorColumns(built.signed), bad: built.bad }];
+    ports.tables.refresh(of.source, table.transcoder.failedColumn);
+    opened[of.index] = await ports.tables.open(of.source);
+  }
+}
+
+/** Signed rows as the columns of a mirror, without `_topic` and `_partition`. */
+export function mirrorColumns(signed: SignedRows): BlockColumns {
+  const { rows, sign, offset, commitLsn, lsn, commitTs } = signed;
+  const columns = rows.columns.map((column, index) => ({ name: rows.shape.columns[index]?.name ?? '', column }));
+  const meta = { _sign: sign, _offset: offset, _commit_lsn: commitLsn, _lsn: lsn, _commit_ts: commitTs, _nulls: rows.nulls };
+  return { columns: [...columns, ...Object.entries(meta).map(([name, column]) => ({ name, column }))], rowCount: signed.rowCount };
+}
+
+function insertOf(rows: BlockColumns, table: TargetTable, constants: readonly (readonly [string, string])[], token: string): GuardedInsert {
+  return { table, columns: rows.columns, rowCount: rows.rowCount, constants, token };
+}
+
+function truncatesOf(block: ChangeBlock, opened: readonly OpenTable[], redelivered: Uint8Array): Truncate[] {
+  const truncated: Truncate[] = [];
+  for (let row = 0; row < block.rowCount; row++) {
+    const table = opened[block.tableOf[row] ?? 0]?.mirrored;
+    if (block.ops[row] === OP.t && redelivered[row] !== 1 && table) truncated.push({ table, below: block.offsets[row] ?? 0 });
+  }
+  return truncated;
+}

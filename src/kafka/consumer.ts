@@ -1,0 +1,345 @@
+/** The one door to Kafka: a group member that hands over chunks of bytes and commits offsets with metadata. */
+import {
+  Kafka,
+  logLevel,
+  type Admin,
+  type Consumer,
+  type EachBatchPayload,
+  type LogEntry,
+  type OffsetsByTopicPartition,
+  type SASLOptions,
+} from 'kafkajs';
+import { ServiceError } from '../errors';
+import type { RecordChunk, TopicPartition } from '../model';
+import { handOverWholeBatches, toChunk } from './whole-batches';
+
+export interface KafkaOptions {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly groupId: string;
+  readonly sessionTimeoutMs: number;
+  readonly ssl?: boolean;
+  readonly sasl?: SASLOptions;
+  /** Longest time a chunk may hold back the fetch loop before its partition is paused instead, ms. */
+  readonly holdMs: number;
+}
+
+/** What the group member tells its owner. Called in order; `onAssigned` synchronously, before the first fetch of the epoch. */
+export interface LogListener {
+  /** A new generation: everything of earlier epochs is void. All partitions are paused until `start` is called for each. */
+  onAssigned(epoch: number, partitions: readonly TopicPartition[]): void;
+  /** Records of a started partition. A promise means "no room": it resolves when there is room again. Must not throw. */
+  onChunk(chunk: RecordChunk): Promise<void> | null;
+  /** Kafka no longer holds the next offset: kafkajs jumped and overwrote the commit. Find the start anew. */
+  onOutOfRange(partition: TopicPartition): void;
+  /** The member died (broker away, handler bug); it will be made anew after a pause. `attempt` counts from 1 since it last worked. */
+  onCrash(error: ServiceError, attempt: number): void;
+}
+
+/** One offset to commit. Every commit of ours carries metadata. */
+export interface Commit extends TopicPartition {
+  readonly offset: number;
+  readonly metadata: string;
+}
+
+export interface Committed extends TopicPartition {
+  /** null when the group has none; kafkajs's −1 and −2 count as none. */
+  readonly offset: number | null;
+  readonly metadata: string | null;
+}
+
+export interface Bounds extends TopicPartition {
+  /** The first offset held, and the one after the last. */
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface Log {
+  /** Joins the group with these topics; called again with others it leaves and joins anew (a new epoch). */
+  subscribe(topics: readonly string[]): Promise<void>;
+  /** Begins to deliver an assigned partition at `offset`; ignored when `epoch` is no longer current. */
+  start(partition: TopicPartition, offset: number, epoch: number): void;
+  /** Stops delivering a partition until the next `start`. */
+  halt(partition: TopicPartition): void;
+  /**
+   * Commits in one request with all others that are ready in this tick. `fenced`: the generation is over, nothing was
+   * or will be committed under this epoch. Throws KAFKA_REQUEST_FAILED when there was no answer: then repeat the same words.
+   */
+  commit(epoch: number, commit: Commit): Promise<'ok' | 'fenced'>;
+  committed(partitions: readonly TopicPartition[]): Promise<Committed[]>;
+  bounds(topic: string): Promise<Bounds[]>;
+  topics(): Promise<string[]>;
+  /** False until this run delivered its first chunk: kafkajs has no safe way to commit before. */
+  canCommit(): boolean;
+  /** The current epoch; 0 before the first assignment. */
+  epoch(): number;
+  /** Leaves the group. Idempotent. */
+  stop(): Promise<void>;
+}
+
+const FENCING = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID']);
+
+type CommitFunction = EachBatchPayload['commitOffsetsIfNecessary'];
+
+interface Session {
+  readonly consumer: Consumer;
+  commit: CommitFunction | null;
+  over: boolean;
+}
+
+/** A client for requests without a group: used by `check` and before the first subscription. */
+function createKafka(options: KafkaOptions, onLog: (entry: LogEntry) => void): Kafka {
+  return new Kafka({
+    clientId: options.clientId,
+    brokers: [...options.brokers],
+    connectionTimeout: 5_000,
+    requestTimeout: 30_000,
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000, restartOnFailure: () => Promise.resolve(false) },
+    logLevel: logLevel.ERROR,
+    logCreator: () => onLog,
+  });
+}
+
+/** The topics of a cluster, or KAFKA_UNREACHABLE. */
+export async function listTopics(options: KafkaOptions): Promise<string[]> {
+  const admin = createKafka(options, () => undefined).admin();
+  try {
+    await admin.connect();
+    return await admin.listTopics();
+  } catch (cause) {
+    throw unreachable(options, cause);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
+}
+
+export function openLog(options: KafkaOptions, listener: LogListener): Log {
+  handOverWholeBatches();
+  let epoch = 0;
+  let session: Session | null = null;
+  let subscribed: readonly string[] = [];
+  let stopped = false;
+  let crashes = 0;
+  let rejoin: NodeJS.Timeout | null = null;
+  const kafka = createKafka(options, (entry) => {
+    if (!entry.log.message.startsWith('Offset out of range')) return;
+    const { topic, partition } = entry.log as unknown as TopicPartition;
+    listener.onOutOfRange({ topic, partition });
+  });
+  let admin: Promise<Admin> | null = null;
+
+  /** One admin client for all requests; made anew after it failed. */
+  const ask = async <T>(request: (admin: Admin) => Promise<T>): Promise<T> => {
+    try {
+      admin ??= (async () => {
+        const client = kafka.admin();
+        await client.connect();
+        return client;
+      })();
+      return await request(await admin);
+    } catch (cause) {
+      const broken = admin;
+      admin = null;
+      await broken?.then((client) => client.disconnect()).catch(() => undefined);
+      throw unreachable(options, cause);
+    }
+  };
+
+  const crashed = (of: Session, cause: unknown): void => {
+    if (of.over) return;
+    of.over = true;
+    epoch++;
+    if (session === of) session = null;
+    void of.consumer.disconnect().catch(() => undefined);
+    if (stopped) return;
+    crashes++;
+    listener.onCrash(unreachable(options, cause), crashes);
+    const delayMs = Math.min(15_000, 250 * 2 ** Math.min(crashes, 6)) * (0.5 + Math.random() / 2);
+    rejoin = setTimeout(() => void join(), delayMs);
+  };
+
+  const eachBatch = async (of: Session, payload: EachBatchPayload): Promise<void> => {
+    of.commit = payload.commitOffsetsIfNecessary;
+    if (of.over || payload.isStale()) return;
+    crashes = 0;
+    const room = listener.onChunk(toChunk(payload.batch, epoch));
+    if (room !== null) await hold(of, payload, room);
+  };
+
+  /** Waits for room while heartbeating; a partition that has none for `holdMs` is paused, so that others go on. */
+  const hold = async (of: Session, payload: EachBatchPayload, room: Promise<void>): Promise<void> => {
+    const { topic, partition } = payload.batch;
+    const heldEpoch = epoch;
+    const waited = new Promise<'long'>((resolve) => setTimeout(resolve, options.holdMs, 'long').unref());
+    const outcome = await Promise.race([room.then(() => 'room' as const), waited]);
+    await payload.heartbeat();
+    if (outcome === 'room' || of.over || heldEpoch !== epoch) return;
+    const paused = [{ topic, partitions: [partition] }];
+    of.consumer.pause(paused);
+    void room.then(() => {
+      if (!of.over && heldEpoch === epoch) of.consumer.resume(paused);
+    });
+  };
+
+  const join = async (): Promise<void> => {
+    if (stopped || subscribed.length === 0) return;
+    const consumer = kafka.consumer({
+      groupId: options.groupId,
+      sessionTimeout: options.sessionTimeoutMs,
+      rebalanceTimeout: Math.max(60_000, options.sessionTimeoutMs),
+      heartbeatInterval: Math.max(500, Math.floor(options.sessionTimeoutMs / 15)),
+      maxWaitTimeInMs: 200,
+      minBytes: 1,
+      maxBytesPerPartition: 1 << 20,
+      maxBytes: 10 << 20,
+      retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000, restartOnFailure: () => Promise.resolve(false) },
+    });
+    const of: Session = { consumer, commit: null, over: false };
+    session = of;
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+      if (of.over) return;
+      epoch++;
+      const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, ids]) =>
+        ids.map((partition) => ({ topic, partition })),
+      );
+      consumer.pause(partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] })));
+      listener.onAssigned(epoch, partitions);
+    });
+    consumer.on(consumer.events.CRASH, ({ payload }) => crashed(of, payload.error));
+    try {
+      await consumer.connect();
+      await consumer.subscribe({ topics: [...subscribed], fromBeginning: true });
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: true,
+        partitionsConsumedConcurrently: 64,
+        eachBatch: (payload) => eachBatch(of, payload),
+      });
+    } catch (cause) {
+      crashed(of, cause);
+    }
+  };
+
+  const leave = async (): Promise<void> => {
+    const of = session;
+    session = null;
+    if (rejoin !== null) clearTimeout(rejoin);
+    rejoin = null;
+    if (of === null) return;
+    of.over = true;
+    epoch++;
+    await of.consumer.disconnect().catch(() => undefined);
+  };
+
+  const commits = gatherCommits((of, offsets) => {
+    if (of !== epoch) return Promise.reject(Object.assign(new Error('the generation is over'), { type: 'ILLEGAL_GENERATION' }));
+    return session?.commit?.(offsets) ?? Promise.reject(new Error('no batch of this run yet'));
+  });
+  let stopping: Promise<void> | null = null;
+  return {
+    async subscribe(topics) {
+      await leave();
+      subscribed = topics;
+      await join();
+    },
+    start({ topic, partition }, offset, of) {
+      if (of !== epoch || session === null) return;
+      session.consumer.seek({ topic, partition, offset: String(offset) });
+      session.consumer.resume([{ topic, partitions: [partition] }]);
+    },
+    halt({ topic, partition }) {
+      session?.consumer.pause([{ topic, partitions: [partition] }]);
+    },
+    async commit(of, commit) {
+      if (of !== epoch || session === null) return 'fenced';
+      try {
+        await commits(of, commit);
+        return of === epoch ? 'ok' : 'fenced';
+      } catch (cause) {
+        if (of !== epoch || FENCING.has((cause as { type?: string }).type ?? '')) return 'fenced';
+        throw new ServiceError('KAFKA_REQUEST_FAILED', `Kafka did not answer a commit: ${reason(cause)}.`, {
+          place: { topic: commit.topic, partition: commit.partition, offset: commit.offset },
+          hint: 'Nothing is lost: the same commit is sent again. If it goes on, look at the broker that coordinates the group.',
+          cause,
+        });
+      }
+    },
+    async committed(partitions) {
+      const byTopic = groupByTopic(partitions);
+      const answers = await ask((client) => client.fetchOffsets({ groupId: options.groupId, topics: [...byTopic.keys()] }));
+      return answers.flatMap(({ topic, partitions: found }) =>
+        found.map(({ partition, offset, metadata }) => ({
+          topic,
+          partition,
+          offset: Number(offset) < 0 ? null : Number(offset),
+          metadata: metadata ?? null,
+        })),
+      );
+    },
+    async bounds(topic) {
+      const found = await ask((client) => client.fetchTopicOffsets(topic));
+      return found.map(({ partition, low, high }) => ({ topic, partition, low: Number(low), high: Number(high) }));
+    },
+    topics: () => ask((client) => client.listTopics()),
+    canCommit: () => session !== null && session.commit !== null,
+    epoch: () => epoch,
+    stop() {
+      stopped = true;
+      stopping ??= (async () => {
+        await leave();
+        await admin?.then((client) => client.disconnect()).catch(() => undefined);
+      })();
+      return stopping;
+    },
+  };
+}
+
+/** Joins the commits of one tick into one OffsetCommit. All of them share its fate, as kafkajs throws if one fails. */
+function gatherCommits(
+  send: (epoch: number, offsets: OffsetsByTopicPartition) => Promise<void>,
+): (epoch: number, commit: Commit) => Promise<void> {
+  let waiting: { epoch: number; commits: Commit[]; sent: Promise<void> } | null = null;
+  return (epoch, commit) => {
+    if (waiting?.epoch !== epoch) {
+      const batch = { epoch, commits: [] as Commit[], sent: Promise.resolve() };
+      batch.sent = Promise.resolve().then(() => {
+        if (waiting === batch) waiting = null;
+        return send(epoch, asOffsets(batch.commits));
+      });
+      waiting = batch;
+    }
+    waiting.commits.push(commit);
+    return waiting.sent;
+  };
+}
+
+function asOffsets(commits: readonly Commit[]): OffsetsByTopicPartition {
+  const topics = [...groupByTopic(commits)].map(([topic, of]) => ({
+    topic,
+    partitions: of.map(({ partition, offset, metadata }) => ({ partition, offset: String(offset), metadata })),
+  }));
+  return { topics };
+}
+
+function groupByTopic<T extends TopicPartition>(items: readonly T[]): Map<string, T[]> {
+  const byTopic = new Map<string, T[]>();
+  for (const item of items) {
+    const of = byTopic.get(item.topic);
+    if (of === undefined) byTopic.set(item.topic, [item]);
+    else of.push(item);
+  }
+  return byTopic;
+}
+
+function unreachable({ brokers }: KafkaOptions, cause: unknown): ServiceError {
+  return new ServiceError('KAFKA_UNREACHABLE', `Kafka at ${brokers.join(',')} does not answer: ${reason(cause)}.`, {
+    hint: 'Nothing is lost: the service waits and goes on where it stopped. Check KAFKA_BROKERS (make status shows the local broker).',
+    cause,
+  });
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : 'unknown reason';
+}

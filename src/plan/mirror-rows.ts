@@ -1,0 +1,152 @@
+/** Rows of a mirror as columns: images that were read, rows that stand in ClickHouse, and the signed rows to write. */
+import { ByteSink } from '../clickhouse/byte-stream';
+import { createColumn, type Column } from '../clickhouse/column';
+import { FixedColumn } from '../clickhouse/column-fixed';
+import type { ArrayColumn } from '../clickhouse/column-nested';
+import type { StringColumn } from '../clickhouse/column-string';
+
+/** What the mirror of a table is made of: the ClickHouse type of each column, and which columns are its key. */
+export interface RowShape {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Indexes into `columns`, in key order. */
+  readonly key: readonly number[];
+}
+
+const NULLS_TYPE = 'Array(LowCardinality(String))';
+
+/** Rows without a sign: `columns` as the shape has them, and `nulls`, the names of arrays and maps that are NULL. */
+export class MirrorRows {
+  readonly shape: RowShape;
+  readonly columns: readonly Column[];
+  readonly nulls: ArrayColumn;
+  private readonly keyCell: readonly Column[];
+
+  constructor(shape: RowShape) {
+    this.shape = shape;
+    this.columns = shape.columns.map(({ type }) => createColumn(type));
+    this.nulls = createColumn(NULLS_TYPE) as ArrayColumn;
+    this.keyCell = shape.key.map((index) => createColumn(shape.columns[index]?.type ?? ''));
+  }
+
+  get rowCount(): number {
+    return this.nulls.rows;
+  }
+
+  clear(): void {
+    for (const column of this.columns) column.clear();
+    this.nulls.clear();
+  }
+
+  appendFrom(other: MirrorRows, row: number): void {
+    this.columns.forEach((column, index) => {
+      const from = other.columns[index];
+      if (from !== undefined) column.appendFrom(from, row);
+    });
+    this.nulls.appendFrom(other.nulls, row);
+  }
+
+  /** Appends a row whose columns come from different rows, and with each array or map whether it is NULL there. */
+  appendPicked(pick: (column: number) => RowRef): void {
+    const element = this.nulls.element as StringColumn;
+    this.columns.forEach((column, index) => {
+      const { rows, row } = pick(index);
+      const from = rows.columns[index];
+      if (from !== undefined) column.appendFrom(from, row);
+      const name = this.shape.columns[index]?.name ?? '';
+      if (rows.nullNames(row).includes(name)) element.appendText(name);
+    });
+    this.nulls.endRow();
+  }
+
+  nullNames(row: number): string[] {
+    const element = this.nulls.element as StringColumn;
+    const names: string[] = [];
+    for (let i = this.nulls.start(row); i < this.nulls.end(row); i++) names.push(element.textAt(i));
+    return names;
+  }
+
+  /** Whether two rows hold the same values in every column. */
+  equals(row: number, other: MirrorRows, otherRow: number): boolean {
+    for (let i = 0; i < this.columns.length; i++) {
+      const mine = this.columns[i];
+      const theirs = other.columns[i];
+      if (mine !== undefined && theirs !== undefined && !mine.equals(row, theirs, otherRow)) return false;
+    }
+    return this.nullNames(row).sort().join() === other.nullNames(otherRow).sort().join();
+  }
+
+  /** The key of a row as a string that is equal for equal keys; its bytes mean nothing else. */
+  keyOf(row: number): string {
+    const out = new ByteSink();
+    this.keyCell.forEach((cell, position) => {
+      const from = this.columns[this.shape.key[position] ?? 0];
+      cell.clear();
+      if (from !== undefined) cell.appendFrom(from, row);
+      cell.encode(out);
+    });
+    return out
+      .take()
+      .map((chunk) => Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1'))
+      .join('');
+  }
+
+  /** The key columns of some rows, as columns of their own: what a look-up asks for. */
+  keysOf(rows: Iterable<number>): { names: string[]; columns: Column[] } {
+    const names = this.shape.key.map((index) => this.shape.columns[index]?.name ?? '');
+    const columns = this.shape.key.map((index) => createColumn(this.shape.columns[index]?.type ?? ''));
+    for (const row of rows) {
+      columns.forEach((column, position) => {
+        const from = this.columns[this.shape.key[position] ?? 0];
+        if (from !== undefined) column.appendFrom(from, row);
+      });
+    }
+    return { names, columns };
+  }
+}
+
+/** One row of some rows. */
+export interface RowRef {
+  readonly rows: MirrorRows;
+  readonly row: number;
+}
+
+/** Where a row of a mirror comes from: its event. LSNs are 0 where Debezium gives none. */
+export interface RowOrigin {
+  readonly offset: number;
+  readonly commitLsn: number;
+  readonly lsn: number;
+  /** Microseconds since the epoch. */
+  readonly tsUs: number;
+}
+
+/** The signed rows of one insert: rows, and the meta columns beside them. */
+export class SignedRows {
+  readonly rows: MirrorRows;
+  readonly sign = new FixedColumn('Int8', 1);
+  readonly offset = new FixedColumn('UInt64', 8);
+  readonly commitLsn = new FixedColumn('UInt64', 8);
+  readonly lsn = new FixedColumn('UInt64', 8);
+  readonly commitTs = new FixedColumn("DateTime64(6, 'UTC')", 8);
+
+  constructor(shape: RowShape) {
+    this.rows = new MirrorRows(shape);
+  }
+
+  get rowCount(): number {
+    return this.sign.rows;
+  }
+
+  /** Completes a row that was appended to `rows`. */
+  sealRow(sign: 1 | -1, origin: RowOrigin): void {
+    this.sign.appendInt(sign);
+    this.offset.appendNumber(origin.offset);
+    this.commitLsn.appendNumber(Math.max(0, origin.commitLsn));
+    this.lsn.appendNumber(Math.max(0, origin.lsn));
+    this.commitTs.appendNumber(origin.tsUs);
+  }
+
+  append(sign: 1 | -1, from: MirrorRows, row: number, origin: RowOrigin): void {
+    this.rows.appendFrom(from, row);
+    this.sealRow(sign, origin);
+  }
+}
