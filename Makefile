@@ -22,9 +22,9 @@ down: $(BUILT) ## stop everything; data stays
 clean: $(BUILT) ## stop everything and remove its data, logs and state; downloads stay
 	@$(STACK_CLI) clean
 
-distclean: clean ## clean, and remove the downloads and what was installed and built
-	@rm -rf "$${STACK_PARTS_DIR:-.stack/parts}" dist coverage node_modules
-	@rmdir .stack 2>/dev/null || true
+distclean: $(BUILT) ## clean, and remove the downloads and what was installed and built
+	@$(STACK_CLI) distclean
+	@rm -rf dist coverage node_modules
 
 status: $(BUILT) ## each part: up or down, port, pid, version, log; the connector and its tasks
 	@$(STACK_CLI) status
@@ -42,10 +42,11 @@ build: $(BUILT) ## install what is missing and compile
 
 install: $(LOCKFILE)
 
-# npm writes this file last, so it is there and newer exactly when an installation was completed.
+# Not `npm ci`: it refuses a lock file that lacks packages for other platforms, which not every registry has. The versions
+# are those of the lock file all the same. npm writes this file last, so it is there and newer exactly when an installation was completed.
 $(LOCKFILE): package-lock.json | node-check
 	@echo 'installing the npm packages' >&2
-	@npm ci --no-progress >&2
+	@npm install --no-save --loglevel=error --no-progress >&2
 	@touch $(LOCKFILE)
 
 $(BUILT): $(LOCKFILE) $(SOURCES)

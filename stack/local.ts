@@ -87,7 +87,9 @@ async function plan(options: StackOptions): Promise<LocalStack> {
   const { dir, connector } = options;
   const before = readState(dir);
   if (before?.mode === 'docker') {
-    throw new ServiceError('STACK_FAILED', 'this stack was started with Docker', { hint: 'Stop it first: make down' });
+    throw new ServiceError('STACK_FAILED', `${dir} belongs to a stack in Docker`, {
+      hint: 'Remove that one with its data (make clean), or give this one a folder: make up STACK=local STACK_DIR=.stack-local',
+    });
   }
   const names = partsOf(connector);
   const running = await keepers(before, options);

@@ -1,4 +1,4 @@
-/** The command behind the make targets: up, down, clean, status, env, psql and logs of the stack. */
+/** The command behind the make targets: up, down, clean, distclean, status, env, psql and logs of the stack. */
 import { ServiceError, ERROR_CODES } from '../src/errors';
 import { cleanStack } from './clean';
 import { bringUp, takeDown } from './mode';
@@ -12,7 +12,7 @@ import { readState } from './state';
 import type { StackState } from './state';
 import { showStatus } from './status';
 
-const USAGE = `usage: main.js up | down | clean | status | env | psql [arguments] | logs [part] [-f]`;
+const USAGE = `usage: main.js up | down | clean | distclean | status | env | psql [arguments] | logs [part] [-f]`;
 
 /** What a command is given. */
 interface Invocation {
@@ -32,7 +32,11 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<numb
     return 0;
   },
   async clean({ settings }) {
-    await cleanStack(settings, say);
+    await cleanStack(settings, { downloads: 'keep', log: say });
+    return 0;
+  },
+  async distclean({ settings }) {
+    await cleanStack(settings, { downloads: 'remove', log: say });
     return 0;
   },
   status: ({ settings }) => showStatus(settings, print),

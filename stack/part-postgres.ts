@@ -16,11 +16,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ServiceError } from '../src/errors';
 import { openPostgres } from '../src/postgres/client';
 import { findInPath } from './needed-tools';
-import { dataFolder } from './part';
+import { dataFolder, prepareWith } from './part';
 import type { Part, PartContext } from './part';
 import { processesIn } from './process-identity';
 import type { Launch } from './process-identity';
-import { runIntoLog } from './run-to-end';
 
 export const PG_USER = 'postgres';
 /** The database that initdb makes, so that nothing has to be created after the start. */
@@ -88,7 +87,9 @@ async function initialise(context: PartContext, runner: Runner, data: string): P
   writeFileSync(passwordFile, `${context.pgPassword}\n`, { mode: 0o600 });
   runner.own(passwordFile);
   try {
-    const code = await runIntoLog(
+    await prepareWith(
+      context,
+      'initdb',
       runner.launch('initdb', [
         `--pgdata=${fresh}`,
         `--username=${PG_USER}`,
@@ -101,10 +102,7 @@ async function initialise(context: PartContext, runner: Runner, data: string): P
         '--locale=C',
         '--no-sync',
       ]),
-      context.log,
     );
-    if (code !== 0)
-      throw new ServiceError('STACK_FAILED', `initdb ended with code ${code}`, { hint: `Read ${context.log}.` });
     renameSync(fresh, data);
   } finally {
     rmSync(passwordFile, { force: true });
@@ -145,7 +143,8 @@ function chooseRunner(context: PartContext): Runner {
   // A folder above is closed to others, as /root and `mktemp -d` are: keep root's right to pass it, and nothing else.
   const setpriv = findInPath('setpriv');
   if (setpriv === null) throw closedFolder(context);
-  const identity = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
+  // The secure bit lets access(2), by which initdb looks for its neighbours, count that right too.
+  const identity = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--securebits=+no_setuid_fixup'];
   const rights = ['--inh-caps=-all,+dac_override', '--ambient-caps=-all,+dac_override'];
   return {
     own,

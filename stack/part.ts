@@ -2,8 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { ServiceError } from '../src/errors';
 import type { DownloadName } from './downloads';
+import { lastLines, prepareLog } from './part-log';
 import type { Launch } from './process-identity';
+import { runIntoLog } from './run-to-end';
 import type { PortName, Ports } from './stack-settings';
 import type { PartName } from './state';
 
@@ -42,6 +45,17 @@ export interface Part {
 
 export function dataFolder(context: { readonly dir: string }, part: PartName): string {
   return join(context.dir, 'data', part);
+}
+
+/** Runs a command that prepares a part, its output in the part's log. Throws STACK_FAILED with its last lines. */
+export async function prepareWith(context: PartContext, name: string, launch: Launch): Promise<void> {
+  const from = prepareLog(context.log);
+  const code = await runIntoLog(launch, context.log);
+  if (code === 0) return;
+  const tail = lastLines(context.log, { lines: 15, from }).map((line) => `    ${line}`);
+  throw new ServiceError('STACK_FAILED', `${name} failed (code ${code}); the end of its output:\n${tail.join('\n')}`, {
+    hint: `The whole log: ${context.log}. The other parts were left as they are; mend it and run \`make up\` again.`,
+  });
 }
 
 /** Fills `${NAME}` in a template of `stack/`. */

@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { ServiceError } from '../src/errors';
 import { downloadFolder, pinnedVersion } from './downloads';
 import { requireJava } from './needed-tools';
-import { answers, dataFolder, fillTemplate, httpGet } from './part';
+import { answers, dataFolder, fillTemplate, httpGet, prepareWith } from './part';
 import type { Part, PartContext } from './part';
 import type { Launch } from './process-identity';
-import { runIntoLog } from './run-to-end';
 
 // One collector thread and one compiler are what two cores have room for; it also halves the time to start.
 const JVM_FLAGS = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Djava.awt.headless=true'];
@@ -112,12 +111,7 @@ async function format(context: PartContext, java: string, data: string): Promise
     heap: '128m',
     main: ['kafka.tools.StorageTool', 'format', '-t', id, '-c', config],
   });
-  const code = await runIntoLog(launch, context.log);
-  if (code !== 0) {
-    throw new ServiceError('STACK_FAILED', `Kafka's storage tool ended with code ${code}`, {
-      hint: `Read ${context.log}.`,
-    });
-  }
+  await prepareWith(context, 'formatting the storage of Kafka', launch);
   renameSync(fresh, data);
 }
 
