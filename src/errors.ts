@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   TABLE_UNKNOWN: 'table',
   TABLE_NAME_TAKEN: 'table',
   TABLE_TYPE_CHANGED: 'table',
+  TABLE_COLUMN_RESERVED: 'table',
   STACK_FAILED: 'stop',
   INTERNAL: 'stop',
 } as const;

@@ -132,14 +132,18 @@ export class ArrayColumn implements Column {
     this.element.encode(out);
   }
 
-  /** Appends to what is there, so the ends of the payload are moved by the elements already held. */
   decode(input: ByteSource, rows: number): void {
+    this.decodeWith(input, rows, (elements) => this.element.decode(input, elements));
+  }
+
+  /** As `decode`, with the elements read by the caller. The ends of the payload are moved by the elements already held. */
+  decodeWith(input: ByteSource, rows: number, decodeElements: (elements: number) => void): void {
     const base = this.element.rows;
     const first = this.ends.rows;
     this.ends.decode(input, rows);
     const elements = rows === 0 ? 0 : this.end(first + rows - 1);
     for (let row = first; base > 0 && row < first + rows; row++) this.ends.words[2 * row] = this.end(row) + base;
-    this.element.decode(input, elements);
+    decodeElements(elements);
   }
 }
 

@@ -156,6 +156,32 @@ describe('columns of a Native block', () => {
     for (let row = 0; row < column.rows; row++) expect(copy.equals(row, column, row)).toBe(true);
   });
 
+  it('read the dictionaries that ClickHouse sends for LowCardinality', () => {
+    // Captured from 26.7.2: two rows of l LowCardinality(Nullable(String)), a Array(LowCardinality(String)).
+    const bytes = Buffer.from(
+      '0202016c204c6f7743617264696e616c697479284e756c6c61626c6528537472696e6729290100000000000000000600' +
+        '00000000000300000000000000000001780200000000000000020001611d4172726179284c6f7743617264696e616c69' +
+        '747928537472696e67292901000000000000000300000000000000030000000000000000060000000000000300000000' +
+        '00000000016201610300000000000000010201',
+      'hex',
+    );
+    const l = createColumn('LowCardinality(Nullable(String))');
+    const a = createColumn('Array(LowCardinality(String))');
+    const columns = [
+      { name: 'l', column: l },
+      { name: 'a', column: a },
+    ];
+    expect(decodeBlocks(bytes, columns)).toBe(2);
+    expect([get(l, 0), get(l, 1)]).toEqual(['x', null]);
+    expect([get(a, 0), get(a, 1)]).toEqual([['b', 'a', 'b'], []]);
+    const empty = Buffer.from(
+      '010201611d4172726179284c6f7743617264696e616c69747928537472696e672929010000000000000000000000000000000000000000000000',
+      'hex',
+    );
+    expect(decodeBlocks(empty, [{ name: 'a', column: a }])).toBe(2);
+    expect(get(a, 3)).toEqual([]);
+  });
+
   it('refuse an answer of another shape', () => {
     const block = Buffer.concat(encodeBlock(filled(['Int64'], [[1]]), 1));
     expect(() => decodeBlocks(block, [{ name: 'c0', column: createColumn('Int32') }])).toThrow('c0 Int64');

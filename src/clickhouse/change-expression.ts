@@ -1,0 +1,146 @@
+/** One SQL expression per column that turns the JSON text of an image in `changes` into the column's typed value. */
+import type { MirrorColumn } from './mirror-layout';
+import type { WireCodec } from './mirror-type';
+import { quoteText } from './quote';
+
+/** Microseconds of the first and last instant that DateTime64(6) shows, as in the transcoder. */
+const FIRST_INSTANT = '-62135596800000000';
+const LAST_INSTANT = '253402300799999999';
+const FIRST_DATE = '-25567';
+const LAST_DATE = '120529';
+/** Debezium's days for infinity; see the transcoder. */
+const INFINITE_DAYS = '(-2147472692, -622191234, 2146033979)';
+const MINUS_INFINITY = '(-9223372036832400000, -9223372036854775808)';
+
+/** How a value is taken out of the JSON and what is made of it; `type` is the type it is taken out as. */
+interface Extraction {
+  readonly type: string;
+  readonly value: (x: string) => string;
+}
+
+const same = (x: string): string => x;
+
+/**
+ * The typed value of a column in `image`, a column of `changes` that holds an image or ''. Values that do not fit are
+ * clamped as in the mirror, except that digits of an unconstrained numeric beyond the 38th are cut, not rounded, and
+ * that numbers inside a value kept as JSON text (line, circle) lose a trailing `.0`.
+ */
+export function changeExpression(column: MirrorColumn, image: string): string {
+  const name = quoteText(column.name);
+  const { codec } = column;
+  if (codec.array) return arrayExpression(column, image, name);
+  switch (codec.form) {
+    case 'json':
+      return `nullIf(nullIf(JSONExtractRaw(${image}, ${name}), ''), 'null')`;
+    case 'hstore':
+      return `JSONExtract(JSONExtractString(${image}, ${name}), 'Map(String, Nullable(String))')`;
+    case 'point':
+      return `tuple(JSONExtract(${image}, ${name}, 'x', 'Float64'), JSONExtract(${image}, ${name}, 'y', 'Float64'))`;
+    case 'vector':
+      return `JSONExtract(${image}, ${name}, 'Array(Float32)')`;
+    case 'ewkb':
+      return `hex(base64Decode(JSONExtract(${image}, ${name}, 'wkb', 'Nullable(String)')))`;
+    default: {
+      const { type, value } = extraction(column);
+      return value(`JSONExtract(${image}, ${name}, 'Nullable(${type})')`);
+    }
+  }
+}
+
+function arrayExpression(column: MirrorColumn, image: string, name: string): string {
+  if (column.codec.form === 'ewkb') {
+    const element = `if(x = 'null', NULL, hex(base64Decode(JSONExtractString(x, 'wkb'))))`;
+    return `arrayMap(x -> ${element}, JSONExtractArrayRaw(${image}, ${name}))`;
+  }
+  const { type, value } = extraction(column);
+  const elements = `JSONExtract(${image}, ${name}, 'Array(Nullable(${type}))')`;
+  return value === same ? elements : `arrayMap(x -> ${value('x')}, ${elements})`;
+}
+
+/** What a column holds before Nullable and Array: `Nullable(Int64)` -> `Int64`. */
+function bareType({ type }: MirrorColumn): string {
+  return type.replace(/^Array\((.*)\)$/, '$1').replace(/^Nullable\((.*)\)$/, '$1');
+}
+
+function extraction(column: MirrorColumn): Extraction {
+  const { codec } = column;
+  switch (codec.form) {
+    case 'int':
+    case 'float':
+    case 'bool':
+      return { type: bareType(column), value: same };
+    case 'date':
+      return { type: 'Int64', value: dateOf };
+    case 'timestamp':
+      return { type: 'Int64', value: timestampOf };
+    case 'time':
+      return {
+        type: 'Int64',
+        value: (x) => `CAST(CAST(${x}, 'Nullable(Decimal(38, 6))') / 1000000, 'Nullable(Time64(6))')`,
+      };
+    case 'bit':
+      return { type: 'Bool', value: (x) => `CAST(CAST(${x}, 'Nullable(UInt8)'), 'Nullable(String)')` };
+    default:
+      return { type: 'String', value: (x) => textValue(codec, x) };
+  }
+}
+
+/** The value of the forms that arrive as a JSON string. */
+function textValue(codec: WireCodec, x: string): string {
+  switch (codec.form) {
+    case 'hex':
+      return `unhex(${x})`;
+    case 'uuid':
+      return `toUUIDOrNull(${x})`;
+    case 'bits':
+      return bitsOf(codec.width, x);
+    case 'decimal':
+      return decimalOf(codec, x);
+    case 'timestamptz':
+      return timestamptzOf(x);
+    default:
+      return x;
+  }
+}
+
+// least() and greatest() pass over NULL and would make a date of it; a comparison with NULL chooses the last branch.
+function dateOf(x: string): string {
+  const days =
+    `multiIf(${x} IN ${INFINITE_DAYS} OR ${x} > ${LAST_DATE}, ${LAST_DATE}, ` +
+    `${x} < ${FIRST_DATE}, ${FIRST_DATE}, ${x})`;
+  return `CAST(CAST(${days}, 'Nullable(Int32)'), 'Nullable(Date32)')`;
+}
+
+function timestampOf(x: string): string {
+  // Below 4714 BC there is nothing in PostgreSQL but -infinity: the rest are wrapped values of its upper end.
+  const micros =
+    `multiIf(${x} IN ${MINUS_INFINITY}, ${FIRST_INSTANT}, ${x} < -211813488000000000 OR ${x} > ${LAST_INSTANT}, ` +
+    `${LAST_INSTANT}, ${x} < ${FIRST_INSTANT}, ${FIRST_INSTANT}, ${x})`;
+  return `fromUnixTimestamp64Micro(CAST(${micros}, 'Nullable(Int64)'), 'UTC')`;
+}
+
+function timestamptzOf(x: string): string {
+  const first = `fromUnixTimestamp64Micro(${FIRST_INSTANT}, 'UTC')`;
+  const last = `fromUnixTimestamp64Micro(${LAST_INSTANT}, 'UTC')`;
+  // A minus begins -infinity and years BC, a plus years of five digits; year 0000 is 1 BC.
+  return (
+    `multiIf(startsWith(${x}, '-') OR startsWith(${x}, '0000'), ${first}, ` +
+    `${x} = 'infinity' OR startsWith(${x}, '+'), ${last}, parseDateTime64BestEffortOrNull(${x}, 6, 'UTC'))`
+  );
+}
+
+function bitsOf(width: number, x: string): string {
+  const digits = `bin(reverse(base64Decode(${x})))`;
+  if (width === 0) return `replaceRegexpOne(${digits}, '^0+', '')`;
+  return `right(concat(repeat('0', ${width}), ${digits}), ${width})`;
+}
+
+function decimalOf({ precision, scale }: WireCodec, x: string): string {
+  const digits = '9'.repeat(precision - scale) || '0';
+  const largest = scale > 0 ? `${digits}.${'9'.repeat(scale)}` : digits;
+  const fitting =
+    `multiIf(isNull(${x}), NULL, ${x} IN ('NAN', 'NaN', 'POSITIVE_INFINITY', 'Infinity'), '${largest}', ` +
+    `${x} IN ('NEGATIVE_INFINITY', '-Infinity'), '-${largest}', isNotNull(toDecimal256OrNull(${x}, ${scale})), ${x}, ` +
+    `startsWith(${x}, '-'), '-${largest}', '${largest}')`;
+  return `CAST(${fitting}, 'Nullable(Decimal(${precision}, ${scale}))')`;
+}

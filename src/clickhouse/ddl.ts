@@ -1,0 +1,140 @@
+/** The statements that make and widen what a mirrored table has in ClickHouse: its mirror, its view, the view of its changes. */
+import { changeExpression } from './change-expression';
+import type { MirrorColumn, MirrorLayout } from './mirror-layout';
+import { nullableType } from './mirror-type';
+import { quoteName, quoteText } from './quote';
+
+export { quoteName, quoteText };
+
+/** The two databases of the service, both Atomic. */
+export interface Databases {
+  /** What people query: one view per source table. */
+  readonly views: string;
+  /** Everything else. */
+  readonly machinery: string;
+}
+
+/** The settings that DDL of ours needs: servers before 26.7 make no Time64 column without it. */
+export const DDL_SETTINGS = { enable_time_time64_type: 1 } as const;
+
+/** The name a source table has in ClickHouse unless a route gives it another. */
+export function publicName(schema: string, table: string): string {
+  return schema === 'public' ? table : `${schema}_${table}`;
+}
+
+/** The name of the mirror, in the machinery database. */
+export function mirrorName(name: string): string {
+  return `${name}__mirror`;
+}
+
+/** The name of the view of a table's changes, in the machinery database. */
+export function changesViewName(name: string): string {
+  return `${name}__changes`;
+}
+
+const MARK = 'debezium-clickhouse';
+
+/** The comment by which a mirror is known to be ours and of which table. */
+export function mirrorComment({ schema, table }: MirrorLayout): string {
+  return `${MARK}: mirror of ${schema}.${table}`;
+}
+
+/** The comment of a table's view. */
+export function viewComment({ schema, table }: MirrorLayout): string {
+  return `${MARK}: ${schema}.${table}`;
+}
+
+/** The comment of the view of a table's changes. */
+export function changesViewComment({ schema, table }: MirrorLayout): string {
+  return `${MARK}: changes of ${schema}.${table}`;
+}
+
+/** Columns of a mirror beside those of its source; LSNs are 0 where Debezium gave none. */
+const META = [
+  '_sign Int8',
+  '_topic LowCardinality(String)',
+  '_partition UInt32',
+  '_offset UInt64',
+  '_commit_lsn UInt64',
+  '_lsn UInt64',
+  `_commit_ts DateTime64(6, 'UTC')`,
+  '_nulls Array(LowCardinality(String))',
+];
+
+/** What of ours a table gets: its layout, where, and under which name. */
+export interface MirrorPlace {
+  readonly layout: MirrorLayout;
+  readonly databases: Databases;
+  /** `publicName` or what a route says. */
+  readonly name: string;
+}
+
+/**
+ * Creates the mirror (or, `as` another name, one that is to take its place); fails if there is a table of that name. The deduplication window is far above the inserts
+ * possible while a repeated one could still arrive; small granules make look-ups of scattered keys cheap.
+ */
+export function createMirrorSql({ layout, databases, name }: MirrorPlace, as: string = mirrorName(name)): string {
+  const columns = [...layout.columns.map((column) => `${quoteName(column.name)} ${column.type}`), ...META];
+  const key = layout.key.map((index) => quoteName(layout.columns[index]?.name ?? ''));
+  return (
+    `CREATE TABLE ${quoteName(databases.machinery)}.${quoteName(as)} (${columns.join(', ')}) ` +
+    `ENGINE = CollapsingMergeTree(_sign) ORDER BY (${key.join(', ')}) ` +
+    `SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000 ` +
+    `COMMENT ${quoteText(mirrorComment(layout))}`
+  );
+}
+
+/** Creates or replaces the view that has the source's columns and its present rows. Readers need rights on it alone. */
+export function createViewSql({ layout, databases, name }: MirrorPlace): string {
+  const columns = layout.columns.map((column) => quoteName(column.name));
+  return (
+    `CREATE OR REPLACE VIEW ${quoteName(databases.views)}.${quoteName(name)} ` +
+    `DEFINER = CURRENT_USER SQL SECURITY DEFINER ` +
+    `AS SELECT ${columns.join(', ')} FROM ${quoteName(databases.machinery)}.${quoteName(mirrorName(name))} FINAL ` +
+    `WHERE _sign = 1 COMMENT ${quoteText(viewComment(layout))}`
+  );
+}
+
+/** Creates or replaces the view of a table's changes: each once, with typed `old_` and `new_` columns. */
+export function createChangesViewSql({ layout, databases, name }: MirrorPlace): string {
+  const values = layout.columns.flatMap((column) => [
+    `${changeExpression(column, 'before')} AS ${quoteName(`old_${column.name}`)}`,
+    `${newValue(column)} AS ${quoteName(`new_${column.name}`)}`,
+  ]);
+  const columns = ['topic', 'partition', 'offset', 'op', 'ts', 'tx_id', 'lsn', ...values];
+  return (
+    `CREATE OR REPLACE VIEW ${quoteName(databases.machinery)}.${quoteName(changesViewName(name))} ` +
+    `DEFINER = CURRENT_USER SQL SECURITY DEFINER ` +
+    `AS SELECT ${columns.join(', ')} FROM ${quoteName(databases.machinery)}.changes ` +
+    `WHERE schema = ${quoteText(layout.schema)} AND table = ${quoteText(layout.table)} AND redelivered = 0 ` +
+    `COMMENT ${quoteText(changesViewComment(layout))}`
+  );
+}
+
+/** A withheld value reads as NULL, [] or {}, not as Debezium's placeholder. */
+function newValue(column: MirrorColumn): string {
+  const value = changeExpression(column, 'after');
+  const { form, array } = column.codec;
+  if (!array && form === 'point') return value;
+  const nothing = array || form === 'vector' ? '[]' : form === 'hstore' ? 'map()' : 'NULL';
+  return `if(has(unavailable, ${quoteText(column.name)}), ${nothing}, ${value})`;
+}
+
+/** Adds a source column that appeared later, before our own columns: Nullable, since earlier rows never had it. */
+export function addColumnSql({ layout, databases, name }: MirrorPlace, column: MirrorColumn): string {
+  const index = layout.columns.findIndex((other) => other.name === column.name);
+  const previous = layout.columns[index - 1];
+  const place = previous === undefined ? 'FIRST' : `AFTER ${quoteName(previous.name)}`;
+  return (
+    `ALTER TABLE ${quoteName(databases.machinery)}.${quoteName(mirrorName(name))} ` +
+    `ADD COLUMN IF NOT EXISTS ${quoteName(column.name)} ${nullableType(column.type)} ${place}`
+  );
+}
+
+/** Lets a column hold NULL: its source column dropped NOT NULL. Rewrites the column's parts in the background. */
+export function allowNullSql({ databases, name }: MirrorPlace, column: MirrorColumn): string {
+  return (
+    `ALTER TABLE ${quoteName(databases.machinery)}.${quoteName(mirrorName(name))} ` +
+    `MODIFY COLUMN ${quoteName(column.name)} ${nullableType(column.type)}`
+  );
+}

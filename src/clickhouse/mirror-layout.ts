@@ -1,0 +1,156 @@
+/** The columns, key and omissions of one table's mirror, worked out from the PostgreSQL catalogue. */
+import type { TableCode } from '../errors';
+import type { SourceColumn, SourceTable } from '../model';
+import { mirrorType, nullableType, type MirrorType } from './mirror-type';
+
+/** A column of a mirror that holds a source column. */
+export interface MirrorColumn extends MirrorType {
+  readonly name: string;
+  readonly notNull: boolean;
+}
+
+/** Why a source column is not in the mirror. */
+export type OmittedReason =
+  /** Debezium does not send this type. */
+  | 'unsupported-type'
+  /** Generated columns are in snapshots but not in the stream, so a copy of them would be wrong after the first update. */
+  | 'generated';
+
+export interface OmittedColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly reason: OmittedReason;
+}
+
+/** A field that an image may have, in table order; `column` is its index in the layout, -1 if it is omitted. */
+export interface ImageField {
+  readonly name: string;
+  readonly column: number;
+}
+
+export interface MirrorLayout {
+  readonly schema: string;
+  readonly table: string;
+  readonly columns: readonly MirrorColumn[];
+  /** Indexes into `columns`, in key order; never empty. */
+  readonly key: readonly number[];
+  readonly omitted: readonly OmittedColumn[];
+  readonly fields: readonly ImageField[];
+  /** Equal for two layouts if and only if the same images give the same rows in the same columns. */
+  readonly fingerprint: string;
+}
+
+/** Why a table is audited but not mirrored. */
+export interface MirrorRefusal {
+  readonly code: TableCode;
+  /** The column in the way, where it is one. */
+  readonly column?: string;
+}
+
+/** Columns every mirror has after those of its source. */
+export const META_COLUMNS = [
+  '_sign',
+  '_topic',
+  '_partition',
+  '_offset',
+  '_commit_lsn',
+  '_lsn',
+  '_commit_ts',
+  '_nulls',
+] as const;
+
+/**
+ * The layout of a table's mirror. `TABLE_WITHOUT_KEY` where rows cannot be told apart, `TABLE_COLUMN_RESERVED` where a
+ * column has the name of one of ours. Fields named in `ignored` may be in images and are skipped: dropped columns.
+ */
+export function mirrorLayout(table: SourceTable, ignored: readonly string[] = []): MirrorLayout | MirrorRefusal {
+  const reserved = table.columns.find(({ name }) => (META_COLUMNS as readonly string[]).includes(name));
+  if (reserved !== undefined) return { code: 'TABLE_COLUMN_RESERVED', column: reserved.name };
+  const columns: MirrorColumn[] = [];
+  const omitted: OmittedColumn[] = [];
+  const fields = table.columns.map((column): ImageField => {
+    const found = mirrorColumn(column, table.key.includes(column.name));
+    if (typeof found === 'string') {
+      omitted.push({ name: column.name, type: column.type, reason: found });
+      return { name: column.name, column: -1 };
+    }
+    columns.push(found);
+    return { name: column.name, column: columns.length - 1 };
+  });
+  for (const name of ignored) if (!fields.some((field) => field.name === name)) fields.push({ name, column: -1 });
+  const key = table.key.map((name) => columns.findIndex((column) => column.name === name));
+  if (key.length === 0 || key.includes(-1)) return { code: 'TABLE_WITHOUT_KEY' };
+  return {
+    schema: table.schema,
+    table: table.name,
+    columns,
+    key,
+    omitted,
+    fields,
+    fingerprint: fingerprint(columns, fields, key),
+  };
+}
+
+function mirrorColumn(column: SourceColumn, inKey: boolean): MirrorColumn | OmittedReason {
+  if (column.generated) return 'generated';
+  const found = mirrorType(column, inKey);
+  return found === null ? 'unsupported-type' : { ...found, name: column.name, notNull: inKey || column.notNull };
+}
+
+function fingerprint(columns: readonly MirrorColumn[], fields: readonly ImageField[], key: readonly number[]): string {
+  return JSON.stringify([
+    columns.map(({ name, type, codec: { form, width, precision, scale, array } }) => [
+      name,
+      type,
+      form,
+      width,
+      precision,
+      scale,
+      array,
+    ]),
+    fields.filter(({ column }) => column < 0).map(({ name }) => name),
+    key,
+  ]);
+}
+
+/** The layout, reading over fields that images may have though the table has no such column (any more). */
+export function ignoreFields(layout: MirrorLayout, names: Iterable<string>): MirrorLayout {
+  const known = new Set(layout.fields.map(({ name }) => name));
+  const ignored = [...names].filter((name) => !known.has(name)).map((name): ImageField => ({ name, column: -1 }));
+  return ignored.length === 0 ? layout : { ...layout, fields: [...layout.fields, ...ignored] };
+}
+
+/** A layout as a mirror that already stands can hold it, and what must be altered first. */
+export interface FittedLayout {
+  readonly layout: MirrorLayout;
+  /** Columns to add with `addColumnSql`. */
+  readonly missing: readonly MirrorColumn[];
+  /** Columns that must learn to hold NULL, by `allowNullSql`. */
+  readonly allowNull: readonly MirrorColumn[];
+}
+
+/**
+ * Fits the layout of the catalogue to a standing mirror. A column that is Nullable there stays so; one that is new is
+ * added as Nullable. `TABLE_TYPE_CHANGED` names a column of another type. `standing`: the mirror's types by column name.
+ */
+export function fitLayout(layout: MirrorLayout, standing: ReadonlyMap<string, string>): FittedLayout | MirrorRefusal {
+  const missing: MirrorColumn[] = [];
+  const allowNull: MirrorColumn[] = [];
+  const columns: MirrorColumn[] = [];
+  for (const [index, column] of layout.columns.entries()) {
+    const type = standing.get(column.name);
+    const inKey = layout.key.includes(index);
+    const nullable = { ...column, type: nullableType(column.type) };
+    if (type === column.type) columns.push(column);
+    else if (inKey) return { code: 'TABLE_TYPE_CHANGED', column: column.name };
+    else if (type === undefined) missing.push(nullable);
+    else if (nullableType(type) !== nullable.type) return { code: 'TABLE_TYPE_CHANGED', column: column.name };
+    else if (type !== nullable.type) allowNull.push(nullable);
+    if (type !== column.type) columns.push(nullable);
+  }
+  return {
+    layout: { ...layout, columns, fingerprint: fingerprint(columns, layout.fields, layout.key) },
+    missing,
+    allowNull,
+  };
+}

@@ -1,0 +1,267 @@
+/** Turns row images, as JSON bytes, into rows of a mirror's columns, without a string or an object per value. */
+import type { Column } from '../clickhouse/column-contract';
+import type { ArrayColumn, NullableColumn } from '../clickhouse/column-nested';
+import type { StringColumn } from '../clickhouse/column-string';
+import type { MirrorColumn, MirrorLayout } from '../clickhouse/mirror-layout';
+import type { WireCodec } from '../clickhouse/mirror-type';
+import { skipSpace, skipString, skipValue, textOf } from './json-scan';
+import { arrayReader, readHstore, readPoint, readVector } from './transcode-nested';
+import { decimalReader, intReader, readBool, readFloat, readUnsigned } from './transcode-number';
+import { bitsReader, readBit, readEwkb, readHex, readJson, readText, readUuid, startsWith } from './transcode-text';
+import { dateReader, readTime, timestampReader, timestamptzReader } from './transcode-time';
+import { isNull, QUOTE, type Tally, type ValueReader } from './transcode-value';
+
+/** What became of an image: it is a row now. */
+export const TRANSCODED = 0;
+/** The image has a field that the layout does not know, named by `failedColumn`: read the catalogue again. */
+export const UNKNOWN_FIELD = 1;
+/** A value has a form that its column does not understand: `failedColumn` names it. */
+export const UNREADABLE = 2;
+export type Outcome = typeof TRANSCODED | typeof UNKNOWN_FIELD | typeof UNREADABLE;
+
+/** The columns that rows are appended to. */
+export interface TranscodedRows {
+  /** One per column of the layout, in its order. */
+  readonly columns: readonly Column[];
+  /** `_nulls`, Array(LowCardinality(String)): per row, the names of columns whose NULL their type cannot hold. */
+  readonly nulls: ArrayColumn;
+}
+
+export interface Transcoder {
+  /**
+   * Appends the row of the image object [start, end). A field that is missing counts as NULL; a NULL that the column
+   * cannot hold is written as its default and named in `nulls`. Columns named in `withheld` get their default and are
+   * not read. Unless the outcome is `TRANSCODED`, all columns are as they were.
+   */
+  append(bytes: Uint8Array, start: number, end: number, rows: TranscodedRows, withheld?: ReadonlySet<string>): Outcome;
+  /** As `append`, but reads the key columns only: the others get their default and are not named. Takes record keys too. */
+  appendKey(bytes: Uint8Array, start: number, end: number, rows: TranscodedRows): Outcome;
+  /** Per column of the layout, how many values did not fit and were altered. Set `count` to 0 after reading it. */
+  readonly clamped: readonly Tally[];
+  /** The column or field of the last outcome that was not `TRANSCODED`; empty if the image itself is no object. */
+  readonly failedColumn: string;
+}
+
+interface Field {
+  readonly name: string;
+  /** The name as the connector writes it, quotes included. */
+  readonly bytes: Uint8Array;
+  readonly column: number;
+}
+
+/** The reader of one kind of value, into the column itself. */
+function valueReader(codec: WireCodec, tally: Tally): ValueReader {
+  switch (codec.form) {
+    case 'int':
+      return codec.precision === 1 ? readUnsigned : intReader(codec.width);
+    case 'float':
+      return readFloat;
+    case 'bool':
+      return readBool;
+    case 'text':
+      return readText;
+    case 'json':
+      return readJson;
+    case 'hex':
+      return readHex;
+    case 'date':
+      return dateReader(tally);
+    case 'timestamp':
+      return timestampReader(tally);
+    case 'timestamptz':
+      return timestamptzReader(tally);
+    case 'time':
+      return readTime;
+    case 'decimal':
+      return decimalReader(codec.precision, codec.scale, tally);
+    case 'uuid':
+      return readUuid;
+    case 'bit':
+      return readBit;
+    case 'bits':
+      return bitsReader(codec.width);
+    case 'hstore':
+      return readHstore;
+    case 'point':
+      return readPoint;
+    case 'vector':
+      return readVector;
+    case 'ewkb':
+      return readEwkb;
+  }
+}
+
+/** The reader of a column's value other than null, its Nullable included. */
+function columnReader({ codec, type }: MirrorColumn, tally: Tally): ValueReader {
+  const value = valueReader(codec, tally);
+  if (codec.array) return arrayReader(value);
+  if (!isNullable(type)) return value;
+  return (b, at, end, column) => {
+    const nullable = column as NullableColumn;
+    nullable.markPresent();
+    return value(b, at, end, nullable.inner);
+  };
+}
+
+function isNullable(type: string): boolean {
+  return type.startsWith('Nullable(') || type.startsWith('LowCardinality(Nullable(');
+}
+
+/** Makes the transcoder of a layout; its work per image depends on nothing but the image's bytes. */
+export function compileTranscoder(layout: MirrorLayout): Transcoder {
+  return new ImageTranscoder(layout);
+}
+
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const NOTHING = new Uint8Array(0);
+
+class ImageTranscoder implements Transcoder {
+  readonly clamped: readonly Tally[];
+  failedColumn = '';
+  private readonly names: readonly string[];
+  private readonly nullNames: readonly Uint8Array[];
+  private readonly readers: readonly ValueReader[];
+  private readonly holdsNull: readonly boolean[];
+  private readonly fields: readonly Field[];
+  private readonly fieldIndexes: ReadonlyMap<string, number>;
+  /** 1 for columns that are not read. */
+  private readonly nothingSkipped: Uint8Array;
+  private readonly allButKey: Uint8Array;
+  private readonly someSkipped: Uint8Array;
+  /** Per column the run in which it was last seen, so that nothing need be reset between images. */
+  private readonly seen: Float64Array;
+  private run = 0;
+  /** The field found by `findField`, and where its name ends. */
+  private field = 0;
+
+  constructor(layout: MirrorLayout) {
+    const count = layout.columns.length;
+    this.names = layout.columns.map(({ name }) => name);
+    this.nullNames = this.names.map((name) => Buffer.from(name, 'utf8'));
+    this.clamped = layout.columns.map(() => ({ count: 0 }));
+    this.readers = layout.columns.map((column, i) => columnReader(column, this.clamped[i] ?? { count: 0 }));
+    this.holdsNull = layout.columns.map(({ type }) => isNullable(type));
+    this.fields = layout.fields.map(({ name, column }) => ({
+      name,
+      column,
+      bytes: Buffer.from(JSON.stringify(name), 'utf8'),
+    }));
+    this.fieldIndexes = new Map(layout.fields.map(({ name }, i) => [name, i]));
+    this.nothingSkipped = new Uint8Array(count);
+    this.allButKey = new Uint8Array(count).fill(1);
+    for (const column of layout.key) this.allButKey[column] = 0;
+    this.someSkipped = new Uint8Array(count);
+    this.seen = new Float64Array(count);
+  }
+
+  // eslint-disable-next-line max-params -- called per row image: an object would be an allocation each time
+  append(b: Uint8Array, start: number, end: number, rows: TranscodedRows, withheld?: ReadonlySet<string>): Outcome {
+    if (withheld === undefined || withheld.size === 0) return this.appendRow(b, start, end, rows, this.nothingSkipped);
+    this.names.forEach((name, i) => (this.someSkipped[i] = withheld.has(name) ? 1 : 0));
+    return this.appendRow(b, start, end, rows, this.someSkipped);
+  }
+
+  appendKey(b: Uint8Array, start: number, end: number, rows: TranscodedRows): Outcome {
+    return this.appendRow(b, start, end, rows, this.allButKey);
+  }
+
+  // eslint-disable-next-line max-params -- as append
+  private appendRow(b: Uint8Array, start: number, end: number, rows: TranscodedRows, skip: Uint8Array): Outcome {
+    const { columns, nulls } = rows;
+    const before = nulls.rows;
+    this.run++;
+    const outcome = this.readFields(b, start, end, rows, skip);
+    if (outcome === TRANSCODED) {
+      this.fillMissing(rows, skip);
+      nulls.endRow();
+      return outcome;
+    }
+    for (const column of columns) column.rewind(before);
+    nulls.rewind(before);
+    return outcome;
+  }
+
+  // eslint-disable-next-line max-params, complexity -- the hot loop: one pass over the fields of an image
+  private readFields(b: Uint8Array, start: number, end: number, rows: TranscodedRows, skip: Uint8Array): Outcome {
+    const { columns, nulls } = rows;
+    this.failedColumn = '';
+    let i = skipSpace(b, start, end);
+    if (b[i] !== OPEN_OBJECT) return UNREADABLE;
+    i = skipSpace(b, i + 1, end);
+    if (b[i] === CLOSE_OBJECT) return atEnd(b, i + 1, end);
+    let expected = 0;
+    for (;;) {
+      i = this.findField(b, i, end, expected);
+      if (i < 0) return this.field < 0 ? UNKNOWN_FIELD : UNREADABLE;
+      const field = this.fields[this.field];
+      expected = this.field + 1;
+      i = skipSpace(b, i, end);
+      if (b[i] !== COLON || field === undefined) return UNREADABLE;
+      i = skipSpace(b, i + 1, end);
+      const at = field.column;
+      const column = columns[at];
+      if (column === undefined) i = skipValue(b, i, end);
+      else if (this.seen[at] === this.run) i = -1;
+      else {
+        this.seen[at] = this.run;
+        if (skip[at] === 1) {
+          column.appendDefault();
+          i = skipValue(b, i, end);
+        } else if (isNull(b, i, end)) {
+          this.appendNull(at, column, nulls);
+          i += 4;
+        } else i = (this.readers[at] as ValueReader)(b, i, end, column);
+      }
+      if (i >= 0) i = skipSpace(b, i, end);
+      if (b[i] === CLOSE_OBJECT) return atEnd(b, i + 1, end);
+      if (b[i] !== COMMA) {
+        this.failedColumn = field.name;
+        return UNREADABLE;
+      }
+      i = skipSpace(b, i + 1, end);
+    }
+  }
+
+  /**
+   * Sets `field` to the index of the field whose name stands at `at` and returns the index after its closing quote.
+   * Returns -1 with `field` -1 for a name the layout does not know, and with `field` 0 where no name stands.
+   */
+  private findField(b: Uint8Array, at: number, end: number, expected: number): number {
+    const next = this.fields[expected];
+    if (next !== undefined && startsWith(b, at, next.bytes)) {
+      this.field = expected;
+      return at + next.bytes.length;
+    }
+    const close = b[at] === QUOTE ? skipString(b, at, end) : -1;
+    this.field = 0;
+    if (close < 0) return -1;
+    const name = textOf(b, at + 1, close - 1);
+    this.field = this.fieldIndexes.get(name) ?? -1;
+    if (this.field >= 0) return close;
+    this.failedColumn = name;
+    return -1;
+  }
+
+  private appendNull(index: number, column: Column, nulls: ArrayColumn): void {
+    column.appendDefault();
+    if (this.holdsNull[index] === true) return;
+    const name = this.nullNames[index] ?? NOTHING;
+    (nulls.element as StringColumn).appendBytes(name, 0, name.length);
+  }
+
+  private fillMissing({ columns, nulls }: TranscodedRows, skip: Uint8Array): void {
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i];
+      if (column === undefined || this.seen[i] === this.run) continue;
+      if (skip[i] === 1) column.appendDefault();
+      else this.appendNull(i, column, nulls);
+    }
+  }
+}
+
+function atEnd(b: Uint8Array, at: number, end: number): Outcome {
+  return skipSpace(b, at, end) === end ? TRANSCODED : UNREADABLE;
+}
