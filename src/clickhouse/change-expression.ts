@@ -1,6 +1,6 @@
 /** One SQL expression per column that turns the JSON text of an image in `changes` into the column's typed value. */
 import type { MirrorColumn } from './mirror-layout';
-import type { WireCodec } from './mirror-type';
+import type { WireCodec, WireForm } from './mirror-type';
 import { quoteText } from './quote';
 
 /** Microseconds of the first and last instant that DateTime64(6) shows, as in the transcoder. */
@@ -20,6 +20,16 @@ interface Extraction {
 
 const same = (x: string): string => x;
 
+/** The forms that are taken out of the JSON in a way of their own, by image and quoted name. */
+const WHOLE: Partial<Record<WireForm, (image: string, name: string) => string>> = {
+  json: (image, name) => `nullIf(nullIf(JSONExtractRaw(${image}, ${name}), ''), 'null')`,
+  hstore: (image, name) => `JSONExtract(JSONExtractString(${image}, ${name}), 'Map(String, Nullable(String))')`,
+  point: (image, name) =>
+    `tuple(JSONExtract(${image}, ${name}, 'x', 'Float64'), JSONExtract(${image}, ${name}, 'y', 'Float64'))`,
+  vector: (image, name) => `JSONExtract(${image}, ${name}, 'Array(Float32)')`,
+  ewkb: (image, name) => `hex(base64Decode(JSONExtract(${image}, ${name}, 'wkb', 'Nullable(String)')))`,
+};
+
 /**
  * The typed value of a column in `image`, a column of `changes` that holds an image or ''. Values that do not fit are
  * clamped as in the mirror, except that digits of an unconstrained numeric beyond the 38th are cut, not rounded, and
@@ -27,24 +37,11 @@ const same = (x: string): string => x;
  */
 export function changeExpression(column: MirrorColumn, image: string): string {
   const name = quoteText(column.name);
-  const { codec } = column;
-  if (codec.array) return arrayExpression(column, image, name);
-  switch (codec.form) {
-    case 'json':
-      return `nullIf(nullIf(JSONExtractRaw(${image}, ${name}), ''), 'null')`;
-    case 'hstore':
-      return `JSONExtract(JSONExtractString(${image}, ${name}), 'Map(String, Nullable(String))')`;
-    case 'point':
-      return `tuple(JSONExtract(${image}, ${name}, 'x', 'Float64'), JSONExtract(${image}, ${name}, 'y', 'Float64'))`;
-    case 'vector':
-      return `JSONExtract(${image}, ${name}, 'Array(Float32)')`;
-    case 'ewkb':
-      return `hex(base64Decode(JSONExtract(${image}, ${name}, 'wkb', 'Nullable(String)')))`;
-    default: {
-      const { type, value } = extraction(column);
-      return value(`JSONExtract(${image}, ${name}, 'Nullable(${type})')`);
-    }
-  }
+  if (column.codec.array) return arrayExpression(column, image, name);
+  const whole = WHOLE[column.codec.form];
+  if (whole !== undefined) return whole(image, name);
+  const { type, value } = extraction(column);
+  return value(`JSONExtract(${image}, ${name}, 'Nullable(${type})')`);
 }
 
 function arrayExpression(column: MirrorColumn, image: string, name: string): string {
@@ -64,44 +61,26 @@ function bareType({ type }: MirrorColumn): string {
 
 function extraction(column: MirrorColumn): Extraction {
   const { codec } = column;
-  switch (codec.form) {
-    case 'int':
-    case 'float':
-    case 'bool':
-      return { type: bareType(column), value: same };
-    case 'date':
-      return { type: 'Int64', value: dateOf };
-    case 'timestamp':
-      return { type: 'Int64', value: timestampOf };
-    case 'time':
-      return {
-        type: 'Int64',
-        value: (x) => `CAST(CAST(${x}, 'Nullable(Decimal(38, 6))') / 1000000, 'Nullable(Time64(6))')`,
-      };
-    case 'bit':
-      return { type: 'Bool', value: (x) => `CAST(CAST(${x}, 'Nullable(UInt8)'), 'Nullable(String)')` };
-    default:
-      return { type: 'String', value: (x) => textValue(codec, x) };
-  }
+  if (codec.form === 'int' || codec.form === 'float' || codec.form === 'bool')
+    return { type: bareType(column), value: same };
+  return SCALARS[codec.form]?.(codec) ?? { type: 'String', value: same };
 }
 
-/** The value of the forms that arrive as a JSON string. */
-function textValue(codec: WireCodec, x: string): string {
-  switch (codec.form) {
-    case 'hex':
-      return `unhex(${x})`;
-    case 'uuid':
-      return `toUUIDOrNull(${x})`;
-    case 'bits':
-      return bitsOf(codec.width, x);
-    case 'decimal':
-      return decimalOf(codec, x);
-    case 'timestamptz':
-      return timestamptzOf(x);
-    default:
-      return x;
-  }
-}
+/** What is made of a value that is not already of its type. */
+const SCALARS: Partial<Record<WireForm, (codec: WireCodec) => Extraction>> = {
+  date: () => ({ type: 'Int64', value: dateOf }),
+  timestamp: () => ({ type: 'Int64', value: timestampOf }),
+  time: () => ({
+    type: 'Int64',
+    value: (x) => `CAST(CAST(${x}, 'Nullable(Decimal(38, 6))') / 1000000, 'Nullable(Time64(6))')`,
+  }),
+  bit: () => ({ type: 'Bool', value: (x) => `CAST(CAST(${x}, 'Nullable(UInt8)'), 'Nullable(String)')` }),
+  hex: () => ({ type: 'String', value: (x) => `unhex(${x})` }),
+  uuid: () => ({ type: 'String', value: (x) => `toUUIDOrNull(${x})` }),
+  bits: ({ width }) => ({ type: 'String', value: (x) => bitsOf(width, x) }),
+  decimal: (codec) => ({ type: 'String', value: (x) => decimalOf(codec, x) }),
+  timestamptz: () => ({ type: 'String', value: timestamptzOf }),
+};
 
 // least() and greatest() pass over NULL and would make a date of it; a comparison with NULL chooses the last branch.
 function dateOf(x: string): string {

@@ -1,5 +1,4 @@
 /** Reads values made of values: arrays, hstore, points, vectors. */
-import type { FixedColumn } from '../clickhouse/column-fixed';
 import { type ArrayColumn, type NullableColumn, type TupleColumn } from '../clickhouse/column-nested';
 import type { StringColumn } from '../clickhouse/column-string';
 import { skipSpace, skipValue, unescapeInto } from './json-scan';
@@ -61,7 +60,7 @@ export const readPoint: ValueReader = (b, at, end, column) => {
   const xAt = fieldValue(b, at, close, X);
   const yAt = fieldValue(b, at, close, Y);
   if (xAt < 0 || yAt < 0) return -1;
-  if (readFloat(b, xAt, close, x as FixedColumn) < 0 || readFloat(b, yAt, close, y as FixedColumn) < 0) return -1;
+  if (readFloat(b, xAt, close, x) < 0 || readFloat(b, yAt, close, y) < 0) return -1;
   return close;
 };
 

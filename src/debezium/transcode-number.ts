@@ -66,7 +66,7 @@ export const readFloat: ValueReader = (b, at, end, column) => {
  * Up to 15 digits and a power of ten up to 22 are both exact doubles, so one division or multiplication rounds right;
  * everything else goes through text.
  */
-// eslint-disable-next-line complexity -- one pass over the bytes of a number
+
 function readDouble(b: Uint8Array, at: number, end: number): number {
   if (b[at] === QUOTE) return readSpecial(b, at, end);
   const negative = b[at] === MINUS;

@@ -3,7 +3,7 @@ import type { FixedColumn } from '../clickhouse/column-fixed';
 import type { StringColumn } from '../clickhouse/column-string';
 import { skipSpace, skipString, skipValue, unescapeInto } from './json-scan';
 import { boolAt } from './transcode-number';
-import { closingQuote, hexDigit, QUOTE, type ValueReader } from './transcode-value';
+import { closingQuote, HEX_DIGIT, QUOTE, type ValueReader } from './transcode-value';
 
 const BACKSLASH = 0x5c;
 
@@ -49,8 +49,8 @@ export const readHex: ValueReader = (b, at, end, column) => {
   const target = strings.beginRow(length);
   const bytes = strings.bytes;
   for (let i = 0; i < length; i++) {
-    const high = hexDigit(b[at + 1 + 2 * i] ?? 0);
-    const low = hexDigit(b[at + 2 + 2 * i] ?? 0);
+    const high = HEX_DIGIT[b[at + 1 + 2 * i] ?? 0] ?? -1;
+    const low = HEX_DIGIT[b[at + 2 + 2 * i] ?? 0] ?? -1;
     if (high < 0 || low < 0) return -1;
     bytes[target + i] = (high << 4) | low;
   }
@@ -70,7 +70,7 @@ export const readUuid: ValueReader = (b, at, end, column) => {
     for (let digits = 0; digits < 8; i++) {
       if (i >= end) return -1;
       if (b[i] === 0x2d) continue;
-      const digit = hexDigit(b[i] ?? 0);
+      const digit = HEX_DIGIT[b[i] ?? 0] ?? -1;
       if (digit < 0) return -1;
       word = (word << 4) | digit;
       digits++;

@@ -38,17 +38,17 @@ export function ascii(b: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** The value of a hexadecimal digit, -1 for any other byte. */
-export function hexDigit(c: number): number {
-  if (c >= 0x30 && c <= 0x39) return c - 0x30;
-  const letter = c | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+/** The value of a hexadecimal digit by its byte, -1 for any other byte. */
+export const HEX_DIGIT = new Int8Array(256).fill(-1);
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
+  HEX_DIGIT[digit.charCodeAt(0)] = value;
+  HEX_DIGIT[digit.toUpperCase().charCodeAt(0)] = value;
 }
 
 const TWO_32 = 4294967296;
 const INT64_MIN = -(1n << 63n);
 const INT64_MAX = (1n << 63n) - 1n;
-const MAX_PLAIN_DIGITS = 15;
 
 /** The last integer read by `readInt64`: its two words, and its value as a double (exact up to 2^53). */
 export const int64 = { low: 0, high: 0, value: 0 };
@@ -66,7 +66,8 @@ export function readInt64(b: Uint8Array, at: number, end: number): number {
     i++;
   }
   if (i === first) return -1;
-  if (i - first > MAX_PLAIN_DIGITS) return setBig(BigInt(ascii(b, at, i))) ? i : -1;
+  // A sum of digits that stays within 2^53 was never rounded.
+  if (value > Number.MAX_SAFE_INTEGER) return setBig(BigInt(ascii(b, at, i))) ? i : -1;
   setInt64(negative ? -value : value);
   return i;
 }

@@ -157,7 +157,6 @@ class ImageTranscoder implements Transcoder {
     this.seen = new Float64Array(count);
   }
 
-  // eslint-disable-next-line max-params -- called per row image: an object would be an allocation each time
   append(b: Uint8Array, start: number, end: number, rows: TranscodedRows, withheld?: ReadonlySet<string>): Outcome {
     if (withheld === undefined || withheld.size === 0) return this.appendRow(b, start, end, rows, this.nothingSkipped);
     this.names.forEach((name, i) => (this.someSkipped[i] = withheld.has(name) ? 1 : 0));
@@ -168,7 +167,6 @@ class ImageTranscoder implements Transcoder {
     return this.appendRow(b, start, end, rows, this.allButKey);
   }
 
-  // eslint-disable-next-line max-params -- as append
   private appendRow(b: Uint8Array, start: number, end: number, rows: TranscodedRows, skip: Uint8Array): Outcome {
     const { columns, nulls } = rows;
     const before = nulls.rows;
@@ -184,7 +182,6 @@ class ImageTranscoder implements Transcoder {
     return outcome;
   }
 
-  // eslint-disable-next-line max-params, complexity -- the hot loop: one pass over the fields of an image
   private readFields(b: Uint8Array, start: number, end: number, rows: TranscodedRows, skip: Uint8Array): Outcome {
     const { columns, nulls } = rows;
     this.failedColumn = '';

@@ -320,6 +320,8 @@ type Image = typeof image extends fc.Arbitrary<infer T> ? T : never;
 
 function jsonOf(name: string, value: unknown): string {
   if (typeof value === 'bigint') return String(value);
+  // JSON.stringify writes -0 as 0, Debezium as -0.0.
+  if (Object.is(value, -0)) return '-0.0';
   return name === 'map' && value !== null ? JSON.stringify(JSON.stringify(value)) : JSON.stringify(value);
 }
 
