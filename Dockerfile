@@ -3,7 +3,7 @@ FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # No install scripts: nothing that runs here needs one.
-RUN npm ci --omit=optional --ignore-scripts
+RUN npm install --no-save --omit=optional --ignore-scripts
 COPY tsconfig.json ./
 COPY stack/compose/tsconfig.service.json stack/compose/
 COPY src src
@@ -12,7 +12,7 @@ RUN node_modules/.bin/tsc -p stack/compose/tsconfig.service.json
 FROM node:24.21.0-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --omit=optional --ignore-scripts
+RUN npm install --no-save --omit=dev --omit=optional --ignore-scripts
 
 FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production

@@ -12,7 +12,7 @@ import { watchTarget } from './clickhouse/target';
 import { tableFilter } from './config-patterns';
 import type { Config } from './config';
 import { createDelivery, type Delivery } from './delivery/delivery';
-import { patiently } from './delivery/patience';
+import { patiently, sayOnce } from './delivery/patience';
 import type { DeliveryLimits, DeliveryPorts } from './delivery/ports';
 import { fillFromChanges } from './delivery/rebuild';
 import { createTables } from './delivery/tables';
@@ -32,9 +32,13 @@ async function prepareTarget(clickhouse: ClickHouse, databases: Databases, confi
   const owner = await control.get('group');
   if (owner === null) await control.set('group', config.kafka.groupId);
   else if (owner !== config.kafka.groupId) {
-    throw new ServiceError('TARGET_OWNED_BY_OTHER_GROUP', `The consumer group ${owner} writes to ${databases.views}; this service is of group ${config.kafka.groupId}.`, {
-      hint: `Set KAFKA_GROUP_ID=${owner} to continue its work, or CH_DATABASE to a database of its own for a second reader.`,
-    });
+    throw new ServiceError(
+      'TARGET_OWNED_BY_OTHER_GROUP',
+      `The consumer group ${owner} writes to ${databases.views}; this service is of group ${config.kafka.groupId}.`,
+      {
+        hint: `Set KAFKA_GROUP_ID=${owner} to continue its work, or CH_DATABASE to a database of its own for a second reader.`,
+      },
+    );
   }
   return control;
 }
@@ -44,7 +48,11 @@ function databasesOf(config: Config): Databases {
 }
 
 function connect(config: Config): ClickHouse {
-  return connectClickHouse({ ...config.clickhouse, application: 'debezium-clickhouse', requestTimeoutMs: config.insertTimeoutMs * 2 + 30_000 });
+  return connectClickHouse({
+    ...config.clickhouse,
+    application: 'debezium-clickhouse',
+    requestTimeoutMs: config.insertTimeoutMs * 2 + 30_000,
+  });
 }
 
 function limitsOf(config: Config): DeliveryLimits {
@@ -86,11 +94,21 @@ export async function migrate({ config, log }: { config: Config; log: Log }): Pr
 }
 
 /** Runs until the signal aborts, or with `once` until no record has come for a while. Throws what must stop the service. */
-export async function runService({ config, log, once, signal }: { config: Config; log: Log; once: boolean; signal: AbortSignal }): Promise<number> {
+export async function runService({
+  config,
+  log,
+  once,
+  signal,
+}: {
+  config: Config;
+  log: Log;
+  once: boolean;
+  signal: AbortSignal;
+}): Promise<number> {
   const databases = databasesOf(config);
   const clickhouse = connect(config);
   const postgres = config.postgres === null ? null : openPostgres(config.postgres.url);
-  const { emit } = log;
+  const emit = sayOnce(log.emit);
   let delivery: Delivery | null = null;
   try {
     const control = await patiently(() => prepareTarget(clickhouse, databases, config), { signal, emit });
@@ -99,7 +117,14 @@ export async function runService({ config, log, once, signal }: { config: Config
     const failed = Promise.withResolvers<never>();
     failed.promise.catch(() => undefined);
     delivery = createDelivery(
-      { limits, filter: filterOf(config), wants: isOurTopic(config.topicPrefix), topicRefreshMs: config.kafka.topicRefreshMs, onFatal: failed.reject, giveUp },
+      {
+        limits,
+        filter: filterOf(config),
+        wants: isOurTopic(config.topicPrefix),
+        topicRefreshMs: config.kafka.topicRefreshMs,
+        onFatal: failed.reject,
+        giveUp,
+      },
       emit,
     );
     const source = openLog({ ...config.kafka, holdMs: 500 }, delivery.listener);
@@ -108,10 +133,17 @@ export async function runService({ config, log, once, signal }: { config: Config
     const insert: DeliveryPorts['insert'] = (one, guard, seconds) => guardedInsert(clickhouse, one, guard, seconds);
     const glance = (): ReturnType<DeliveryPorts['glance']> => target.glance();
     const tables = createTables({
-      readTable: postgres === null ? null : (schema, name) => readTable((sql, params) => postgres.query(sql, params), schema, name),
+      readTable:
+        postgres === null
+          ? null
+          : (schema, name) => readTable((sql, params) => postgres.query(sql, params), schema, name),
       store: openMirrorStore(clickhouse, databases, control),
       routes: config.tables.routes,
-      fill: (of) => fillFromChanges({ ...of, guardSeconds: limits.guardSeconds, insertSeconds: limits.insertSeconds }, { lookUps: answers, glance, insert }),
+      fill: (of) =>
+        fillFromChanges(
+          { ...of, guardSeconds: limits.guardSeconds, insertSeconds: limits.insertSeconds },
+          { lookUps: answers, glance, insert },
+        ),
       emit,
       signal: giveUp.signal,
     });
@@ -129,7 +161,12 @@ export async function runService({ config, log, once, signal }: { config: Config
       now: () => Date.now(),
       sleep: pause,
     };
-    emit({ tag: 'service-started', groupId: config.kafka.groupId, topicPrefix: config.topicPrefix, database: databases.views });
+    emit({
+      tag: 'service-started',
+      groupId: config.kafka.groupId,
+      topicPrefix: config.topicPrefix,
+      database: databases.views,
+    });
     delivery.start(ports);
     await Promise.race([failed.promise, until(signal), ...(once ? [untilIdle(delivery, config.onceIdleMs)] : [])]);
     await delivery.stop();
@@ -151,14 +188,15 @@ function until(signal: AbortSignal): Promise<void> {
 }
 
 async function untilIdle(delivery: Delivery, idleMs: number): Promise<void> {
-  while (delivery.idleMs() < idleMs) await new Promise((resolve) => setTimeout(resolve, Math.max(50, idleMs - delivery.idleMs())));
+  while (delivery.idleMs() < idleMs)
+    await new Promise((resolve) => setTimeout(resolve, Math.max(50, idleMs - delivery.idleMs())));
 }
 
 /** A row of `changes` as `--once` prints it. */
 export interface ShownChange {
-  readonly ts: string;
+  readonly committed: string;
   readonly op: string;
-  readonly table: string;
+  readonly source_table: string;
   readonly key: string;
   readonly before: string;
   readonly after: string;
@@ -170,8 +208,8 @@ export async function lastChanges({ config, count }: { config: Config; count: nu
   const clickhouse = connect(config);
   try {
     const rows = await clickhouse.query<ShownChange>(
-      `SELECT toString(ts) AS ts, op, concat(schema, '.', table) AS table, key, before, after, concat(topic, ':', toString(partition), ':', toString(offset)) AS place ` +
-        `FROM ${quoteName(databasesOf(config).machinery)}.changes ORDER BY ingested_at DESC, changes.ts DESC, offset DESC LIMIT {count:UInt32}`,
+      `SELECT toString(ts) AS committed, op, concat(schema, '.', table) AS source_table, key, before, after, concat(topic, ':', toString(partition), ':', toString(offset)) AS place ` +
+        `FROM ${quoteName(databasesOf(config).machinery)}.changes ORDER BY ingested_at DESC, ts DESC, offset DESC LIMIT {count:UInt32}`,
       { count },
     );
     return rows.reverse();

@@ -1,5 +1,7 @@
 /** The command line: reads what was asked for, loads the settings, and runs it. */
 import { Command, CommanderError, Option } from 'commander';
+import type { ShownChange } from './app';
+import { changesTable } from './cli-changes';
 import type * as check from './cli-check';
 import type * as connectors from './cli-connectors';
 import { EXIT, exitCodeOf, failureBlock } from './cli-failure';
@@ -14,7 +16,14 @@ export interface App {
   /** Runs until the signal aborts, or with `once` until no record comes any more; the exit code. */
   runService(options: { config: Config; log: Log; once: boolean; signal: AbortSignal }): Promise<number>;
   migrate(options: { config: Config; log: Log }): Promise<void>;
+  /** The newest rows of `changes`, oldest first. */
+  lastChanges(options: { config: Config; count: number }): Promise<ShownChange[]>;
 }
+
+/** Where standard output is no terminal. */
+const WIDTH_WITHOUT_TERMINAL = 160;
+/** How many changes `--once` shows. */
+const LAST_CHANGES = 10;
 
 /** What the command line stands on. */
 export interface Surroundings {
@@ -123,6 +132,10 @@ async function runCommand(config: Config, once: boolean, around: Surroundings): 
   try {
     const exitCode = await around.loadApp().runService({ config, log, once, signal: shutdown.signal });
     log.emit({ tag: 'stopped', exitCode });
+    if (once && !shutdown.signal.aborted) {
+      const changes = await around.loadApp().lastChanges({ config, count: LAST_CHANGES });
+      around.print(changesTable(changes, process.stdout.columns || WIDTH_WITHOUT_TERMINAL));
+    }
     return exitCode;
   } finally {
     shutdown.finished();

@@ -43,7 +43,7 @@ export const SETTINGS = {
     'Kafka',
     'Milliseconds without a heartbeat after which the broker gives the partitions to another member.',
     wholeNumber(6_000, 1_800_000),
-    { default: '45000', example: '30000' },
+    { default: '15000', example: '30000' },
   ),
   TOPIC_PREFIX: setting('Kafka', "The connector's topic.prefix: topics are <prefix>.<schema>.<table>.", topicPart, {
     default: 'cdc',

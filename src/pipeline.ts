@@ -86,7 +86,8 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
   const cutIfFull = (nextOffset: number): void => {
     if (redo !== null) return;
     if (open.empty) return;
-    if (open.rowCount >= limits.rows || open.byteCount >= limits.bytes || nextOffset - open.start >= MAX_BLOCK_OFFSETS) cut();
+    if (open.rowCount >= limits.rows || open.byteCount >= limits.bytes || nextOffset - open.start >= MAX_BLOCK_OFFSETS)
+      cut();
   };
 
   /** The redo is complete once its end is passed; its block has the announced bounds even if it holds less. */
@@ -107,7 +108,11 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
     const found = tables.find((one) => sameNames(bytes, envelope, one));
     if (found !== undefined) return found;
     const table = tableOf(bytes, envelope);
-    const verdict = filter.isSignal(table.schema, table.name) ? 'signal' : filter.keeps(table.schema, table.name) ? 'keep' : 'filtered';
+    const verdict = filter.isSignal(table.schema, table.name)
+      ? 'signal'
+      : filter.keeps(table.schema, table.name)
+        ? 'keep'
+        : 'filtered';
     const created: NamedTable = { raw: rawNames(bytes, envelope), table, verdict };
     if (tables.length >= SEEN_TABLES) tables.shift();
     tables.push(created);
@@ -128,7 +133,7 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
     }
     const { op, tsUs, capturedUs, lsn, commitLsn, txId, txOrder } = envelope;
     const snapshot = envelope.snapshotStart < 0 ? 'false' : textOf(bytes, envelope.snapshotStart, envelope.snapshotEnd);
-    open.append({ offset, op, tsUs, capturedUs, lsn, commitLsn, txId, txOrder }, lastIndex, snapshot, bytes, {
+    open.append({ offset, op, tsUs, capturedUs, lsn, commitLsn, txId, txOrder, table: lastIndex, snapshot }, bytes, {
       key: { start: keyStart, end: keyEnd },
       before: { start: envelope.beforeStart, end: envelope.beforeEnd },
       after: { start: envelope.afterStart, end: envelope.afterEnd },

@@ -38,7 +38,7 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
     request_timeout: options.requestTimeoutMs,
     max_open_connections: 16,
     keep_alive: { enabled: true, idle_socket_ttl: 2_000 },
-    log: { level: 127 as never },
+    log: { level: 127 },
     clickhouse_settings: {
       async_insert: 0,
       output_format_json_quote_64bit_integers: 1,

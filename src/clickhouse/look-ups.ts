@@ -107,12 +107,12 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
         );
         return { mark: { commitLsn: orNull(mark.commit_lsn), lsn, events }, snapshotLsn: null, empty: false };
       }
-      const [runs] = await clickhouse.query<{ rows: string; runs: string; lsn: string | null }>(
-        `SELECT count() AS rows, uniqExact(ifNull(lsn, 0)) AS runs, any(lsn) AS lsn FROM ${changes} WHERE ${where}`,
+      const [runs] = await clickhouse.query<{ row_count: string; run_count: string; run_lsn: string | null }>(
+        `SELECT count() AS row_count, uniqExact(ifNull(lsn, 0)) AS run_count, any(lsn) AS run_lsn FROM ${changes} WHERE ${where}`,
       );
-      const empty = Number(runs?.rows ?? 0) === 0;
-      const oneRun = !empty && runs?.runs === '1' && runs.lsn !== null;
-      return { mark: null, snapshotLsn: oneRun ? Number(runs.lsn) : null, empty };
+      const empty = Number(runs?.row_count ?? 0) === 0;
+      const oneRun = !empty && runs?.run_count === '1' && runs.run_lsn !== null;
+      return { mark: null, snapshotLsn: oneRun ? Number(runs.run_lsn) : null, empty };
     },
     async present(partition, start, end) {
       const offsets = async (table: string): Promise<Set<number>> => {

@@ -7,6 +7,7 @@ import type { ClickHouse } from './client';
 import type { Control } from './control';
 import {
   addColumnSql,
+  allowNullSql,
   changesViewComment,
   changesViewName,
   createChangesViewSql,
@@ -23,7 +24,7 @@ import {
   type MirrorPlace,
 } from './ddl';
 import type { TargetTable } from './insert';
-import type { MirrorColumn, MirrorLayout } from './mirror-layout';
+import { fitLayout, type MirrorLayout } from './mirror-layout';
 
 export interface WantedMirror {
   readonly layout: MirrorLayout;
@@ -56,13 +57,6 @@ interface Standing {
   readonly comment: string;
   readonly uuid: string;
 }
-
-/** Types that a column may widen to in place: every value stays what it is. */
-const WIDENS: Readonly<Record<string, readonly string[]>> = {
-  Int16: ['Int32', 'Int64'],
-  Int32: ['Int64'],
-  Float32: ['Float64'],
-};
 
 export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, control: Control): MirrorStore {
   const recorded = new Set<string>();
@@ -103,38 +97,20 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     return targetTable(name, uuid);
   };
 
-  /** Adds what is missing and widens what may widen; null when a column cannot become what it should be. */
-  const align = async (place: MirrorPlace): Promise<MirrorLayout | null> => {
-    const { layout, name } = place;
-    const table = `${quoteName(databases.machinery)}.${quoteName(mirrorName(name))}`;
-    let types = await columnTypes(databases.machinery, mirrorName(name));
-    const key = new Set(layout.key.map((index) => layout.columns[index]?.name));
-    let altered = false;
-    for (const column of layout.columns) {
-      const actual = types.get(column.name);
-      if (actual === undefined) await clickhouse.command(addColumnSql(place, column), DDL_SETTINGS);
-      else if (fits(actual, column.type)) continue;
-      else if (key.has(column.name) || !widens(actual, column.type)) return null;
-      else
-        await clickhouse.command(
-          `ALTER TABLE ${table} MODIFY COLUMN ${quoteName(column.name)} ${widened(actual, column.type)}`,
-          DDL_SETTINGS,
-        );
-      altered = true;
-    }
-    if (altered) types = await columnTypes(databases.machinery, mirrorName(name));
-    const columns = layout.columns.map((column): MirrorColumn => ({
-      ...column,
-      type: typeToWrite(types.get(column.name), column.type),
-    }));
-    return { ...layout, columns };
+  /** Adds the columns that are missing and lets those hold NULL that must; a code when a column has another type. */
+  const align = async (place: MirrorPlace): Promise<MirrorLayout | TableCode> => {
+    const fitted = fitLayout(place.layout, await columnTypes(databases.machinery, mirrorName(place.name)));
+    if ('code' in fitted) return fitted.code;
+    for (const column of fitted.missing) await clickhouse.command(addColumnSql(place, column), DDL_SETTINGS);
+    for (const column of fitted.allowNull) await clickhouse.command(allowNullSql(place, column), DDL_SETTINGS);
+    return fitted.layout;
   };
 
   const ensureViews = async (place: MirrorPlace, visible: readonly string[]): Promise<void> => {
     const shown = place.layout.columns.filter(({ name }) => visible.includes(name));
     const layout = { ...place.layout, columns: shown };
     const actual = await columnTypes(databases.views, place.name);
-    const same = actual.size === shown.length && shown.every(({ name, type }) => fits(actual.get(name) ?? '', type));
+    const same = actual.size === shown.length && shown.every(({ name, type }) => actual.get(name) === type);
     if (!same) await clickhouse.command(createViewSql({ ...place, layout }));
     const changes = await columnTypes(databases.machinery, changesViewName(place.name));
     if (!shown.every(({ name }) => changes.has(`new_${name}`)))
@@ -160,7 +136,7 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
         return { table, layout, made: 'created' };
       }
       const aligned = await align(place);
-      if (aligned === null) return 'TABLE_TYPE_CHANGED';
+      if (typeof aligned === 'string') return aligned;
       await ensureViews({ ...place, layout: aligned }, visible);
       return { table: targetTable(mirrorName(view), mirror.uuid), layout: aligned, made: 'kept' };
     },
@@ -188,36 +164,4 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
       return id;
     },
   };
-}
-
-/** Types are the same but for spaces, or the mirror's is the Nullable form. */
-function fits(actual: string, wanted: string): boolean {
-  const plain = (type: string): string => type.replaceAll(' ', '');
-  return (
-    plain(actual) === plain(wanted) ||
-    plain(actual) === `Nullable(${plain(wanted)})` ||
-    plain(actual) === plain(wanted).replace(/^LowCardinality\((.*)\)$/, 'LowCardinality(Nullable($1))')
-  );
-}
-
-function inner(type: string): string {
-  return /^Nullable\((.*)\)$/.exec(type)?.[1] ?? type;
-}
-
-function widens(actual: string, wanted: string): boolean {
-  return inner(actual) === inner(wanted) || (WIDENS[inner(actual)] ?? []).includes(inner(wanted));
-}
-
-/** A column that could be NULL stays so: older rows may hold it. */
-function widened(actual: string, wanted: string): string {
-  return actual.startsWith('Nullable(') && !wanted.startsWith('Nullable(') ? `Nullable(${wanted})` : wanted;
-}
-
-/** The type to build rows with: the wanted one as the layout spells it, Nullable where the mirror is. */
-function typeToWrite(actual: string | undefined, wanted: string): string {
-  const nullable = actual?.startsWith('Nullable(') === true || actual?.startsWith('LowCardinality(Nullable(') === true;
-  if (!nullable || wanted.includes('Nullable(')) return wanted;
-  return wanted.startsWith('LowCardinality(')
-    ? wanted.replace(/^LowCardinality\((.*)\)$/, 'LowCardinality(Nullable($1))')
-    : `Nullable(${wanted})`;
 }

@@ -41,7 +41,12 @@ export function machineryTable(glance: Glance, name: string): TargetTable {
  * Reads everything anew and follows the assignment table, waiting where a row says so. Throws CHANGES_EXPIRED or
  * TOPIC_RECREATED where it says stop, and the signal's reason on abort.
  */
-export async function findBeginning(of: TopicPartition, ports: DeliveryPorts, limits: DeliveryLimits, signal: AbortSignal): Promise<Beginning> {
+export async function findBeginning(
+  of: TopicPartition,
+  ports: DeliveryPorts,
+  limits: DeliveryLimits,
+  signal: AbortSignal,
+): Promise<Beginning> {
   for (let waited = false; ; waited = true) {
     const found = await patiently(() => lookAround(of, ports, waited), { signal, emit: ports.emit });
     const start = decideStart(found);
@@ -56,7 +61,13 @@ export async function findBeginning(of: TopicPartition, ports: DeliveryPorts, li
       from: start.from,
       redo: start.kind === 'redo' ? start.block : null,
       highest: found.highest ?? -1,
-      watermark: past.mark === null ? NO_WATERMARK : { position: past.mark, identities: new Set(past.mark.events.map(eventIdentity).filter((one) => one !== null)) },
+      watermark:
+        past.mark === null
+          ? NO_WATERMARK
+          : {
+              position: past.mark,
+              identities: new Set(past.mark.events.map(eventIdentity).filter((one) => one !== null)),
+            },
       snapshot: snapshotState(past),
       target: found.target,
       how: start.kind === 'redo' ? 'announced' : start.why,
@@ -69,13 +80,22 @@ function snapshotState(past: { empty: boolean; snapshotLsn: number | null }): Sn
   return past.snapshotLsn === null ? { kind: 'mixed' } : { kind: 'one-run', lsn: past.snapshotLsn };
 }
 
-async function lookAround(of: TopicPartition, { log, lookUps, glance, forgetGlance, migrate }: DeliveryPorts, waited: boolean): Promise<Found> {
+async function lookAround(
+  of: TopicPartition,
+  { log, lookUps, glance, forgetGlance, migrate }: DeliveryPorts,
+  waited: boolean,
+): Promise<Found> {
   forgetGlance();
   if (!(await glance()).tables.has('changes')) {
     await migrate();
     forgetGlance();
   }
-  const [seen, committed, bounds, highest] = await Promise.all([glance(), log.committed([of]), log.bounds(of.topic), lookUps.highest([of])]);
+  const [seen, committed, bounds, highest] = await Promise.all([
+    glance(),
+    log.committed([of]),
+    log.bounds(of.topic),
+    lookUps.highest([of]),
+  ]);
   const commit = committed.find(({ topic, partition }) => topic === of.topic && partition === of.partition);
   const held = bounds.find(({ partition }) => partition === of.partition);
   return {
@@ -92,20 +112,32 @@ async function lookAround(of: TopicPartition, { log, lookUps, glance, forgetGlan
 function stopped(of: TopicPartition, start: Extract<Start, { kind: 'stop' }>): ServiceError {
   const at = `${of.topic}:${of.partition}`;
   if (start.code === 'CHANGES_EXPIRED') {
-    return new ServiceError('CHANGES_EXPIRED', `Kafka deleted the offsets ${start.from} to ${start.to - 1} of ${at} before they were read, so ${start.to - start.from} records are missing from changes.`, {
-      place: { ...of, offset: start.from },
-      hint: 'Either take a new snapshot of the table (connectors snapshot), or accept the loss with --accept-loss; then raise the retention of the topic.',
-    });
+    return new ServiceError(
+      'CHANGES_EXPIRED',
+      `Kafka deleted the offsets ${start.from} to ${start.to - 1} of ${at} before they were read, so ${start.to - start.from} records are missing from changes.`,
+      {
+        place: { ...of, offset: start.from },
+        hint: 'Either take a new snapshot of the table (connectors snapshot), or accept the loss with --accept-loss; then raise the retention of the topic.',
+      },
+    );
   }
-  return new ServiceError('TOPIC_RECREATED', `changes holds offset ${start.highest} of ${at}, but Kafka's topic ends at ${start.high}: it was deleted and made again.`, {
-    place: { ...of, offset: start.high },
-    hint: 'Start with another CH_DATABASE, or name the topic anew (TOPIC_PREFIX) so that its offsets are not mixed with the old ones.',
-  });
+  return new ServiceError(
+    'TOPIC_RECREATED',
+    `changes holds offset ${start.highest} of ${at}, but Kafka's topic ends at ${start.high}: it was deleted and made again.`,
+    {
+      place: { ...of, offset: start.high },
+      hint: 'Start with another CH_DATABASE, or name the topic anew (TOPIC_PREFIX) so that its offsets are not mixed with the old ones.',
+    },
+  );
 }
 
 function notYet(of: TopicPartition, start: { from: number; to: number }): ServiceError {
-  return new ServiceError('CHANGES_EXPIRED', `Kafka no longer holds the offsets ${start.from} to ${start.to - 1} of ${of.topic}:${of.partition}; they are in changes, but the mirror may lack the last of them.`, {
-    place: { ...of, offset: start.from },
-    hint: 'Drop the mirror of the table, so that it is built again from changes, and commit the offset with the service running.',
-  });
+  return new ServiceError(
+    'CHANGES_EXPIRED',
+    `Kafka no longer holds the offsets ${start.from} to ${start.to - 1} of ${of.topic}:${of.partition}; they are in changes, but the mirror may lack the last of them.`,
+    {
+      place: { ...of, offset: start.from },
+      hint: 'Drop the mirror of the table, so that it is built again from changes, and commit the offset with the service running.',
+    },
+  );
 }

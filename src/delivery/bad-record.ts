@@ -8,11 +8,14 @@ const WORDS: Record<BadRecordCode, string> = {
   ENVELOPE_UNKNOWN_OP: 'The envelope has an op that is none of c, u, d, r, t, m.',
   ENVELOPE_FLATTENED: 'The value is a row without envelope, as ExtractNewRecordState writes it.',
   KEY_MALFORMED: 'The key is not well-formed JSON.',
-  VALUE_UNREADABLE: 'The change is in changes, but not in the mirror: a value has a form that its column does not have.',
+  VALUE_UNREADABLE:
+    'The change is in changes, but not in the mirror: a value has a form that its column does not have.',
   VALUE_UNRESOLVED: 'The change is in changes, but not in the mirror: a withheld (TOAST) value is nowhere to be found.',
 };
 
 export function describeBad({ code, table, column }: BadRecord): string {
-  const where = [table === '' ? '' : `table ${table}`, column === '' ? '' : `column ${column}`].filter((part) => part !== '').join(', ');
+  const where = [table === '' ? '' : `table ${table}`, column === '' ? '' : `column ${column}`]
+    .filter((part) => part !== '')
+    .join(', ');
   return where === '' ? WORDS[code] : `${WORDS[code]} (${where})`;
 }

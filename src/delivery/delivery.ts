@@ -28,7 +28,7 @@ export interface Delivery {
   start(ports: DeliveryPorts): void;
   /** Finishes the blocks in hand, commits, leaves the group. Idempotent. */
   stop(): Promise<void>;
-  /** ms since the last record arrived, by the monotonic clock. */
+  /** ms since the last record arrived or partitions were assigned; 0 while the group is joined. */
   idleMs(): number;
 }
 
@@ -40,6 +40,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
   let ports: DeliveryPorts | null = null;
   let deliveries = new Map<string, PartitionDelivery>();
   let lastRecordAt = performance.now();
+  let joining = false;
   let subscribed: string[] = [];
   let following: Promise<void> = Promise.resolve();
   let stopped: Promise<void> | null = null;
@@ -47,13 +48,26 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
   const listener: LogListener = {
     onAssigned(epoch, partitions) {
       if (ports === null) return;
+      joining = false;
+      lastRecordAt = performance.now();
       const earlier = deliveries;
       deliveries = new Map();
       for (const delivery of earlier.values()) delivery.abandon();
       if (stopping.signal.aborted) return;
       for (const of of partitions) {
         const after = earlier.get(name(of))?.ended ?? Promise.resolve();
-        deliveries.set(name(of), deliverPartition({ of, epoch, ports, limits: options.limits, filter: options.filter, onFatal: options.onFatal, after }));
+        deliveries.set(
+          name(of),
+          deliverPartition({
+            of,
+            epoch,
+            ports,
+            limits: options.limits,
+            filter: options.filter,
+            onFatal: options.onFatal,
+            after,
+          }),
+        );
       }
     },
     onChunk(chunk) {
@@ -78,7 +92,8 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
         emit({ tag: 'topics-changed', added, gone });
         subscribed = wanted;
         await drainAll();
-        if (signal.aborted) return;
+        if (isStopping()) return;
+        joining = wanted.length > 0;
         await log.subscribe(wanted);
       }
       await ports?.sleep(options.topicRefreshMs, signal);
@@ -89,6 +104,8 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     for (const delivery of deliveries.values()) delivery.abandon();
     options.giveUp.abort(new Error('the service is stopping'));
   };
+
+  const isStopping = (): boolean => stopping.signal.aborted;
 
   const drainAll = async (): Promise<void> => {
     await Promise.all([...deliveries.values()].map((delivery) => delivery.drain()));
@@ -113,7 +130,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       })();
       return stopped;
     },
-    idleMs: () => performance.now() - lastRecordAt,
+    idleMs: () => (joining ? 0 : performance.now() - lastRecordAt),
   };
 }
 

@@ -40,14 +40,17 @@ interface CurrentRows {
 export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, ports: CurrentRows): Promise<Built> {
   if (mode === 'append') return append(share, at);
   const images = new ImageReader(share, at);
-  const events = mode === 'merge' ? mergeEvents(share, at, images) : await reconcileEvents(share, at, images, ports.lookUps);
+  const events =
+    mode === 'merge' ? mergeEvents(share, at, images) : await reconcileEvents(share, at, images, ports.lookUps);
   if (images.stale) return { kind: 'stale' };
   const rowOfKey = new Map(events.map(({ key, image }) => [key, image]));
   const standing = await ports.currentRows(share.table, images.rows, [...rowOfKey.values()]);
   const byKey = new Map<string, number>();
   for (let row = 0; row < standing.rowCount; row++) byKey.set(standing.keyOf(row), row);
   const { signed, unresolved } = foldOver(images.rows, events, { rows: standing, byKey });
-  const lost = unresolved.map((event) => images.badAt(event.origin.offset, 'VALUE_UNRESOLVED', withheldNames(share, event)));
+  const lost = unresolved.map((event) =>
+    images.badAt(event.origin.offset, 'VALUE_UNRESOLVED', withheldNames(share, event)),
+  );
   return { kind: 'built', signed, bad: [...images.bad, ...lost] };
 }
 
@@ -56,7 +59,12 @@ function withheldNames({ table }: TableShare, { withheld }: FoldEvent): string {
 }
 
 function originOf(block: ChangeBlock, row: number): RowOrigin {
-  return { offset: block.offsets[row] ?? 0, commitLsn: block.commitLsn(row), lsn: block.lsn(row), tsUs: block.tsUs[row] ?? 0 };
+  return {
+    offset: block.offsets[row] ?? 0,
+    commitLsn: block.commitLsn(row),
+    lsn: block.lsn(row),
+    tsUs: block.tsUs[row] ?? 0,
+  };
 }
 
 /** −before, +after, straight from the bytes. */
@@ -89,9 +97,19 @@ function mergeEvents({ rows }: TableShare, { redelivered }: LookedAt, images: Im
 }
 
 /** For each key of the block its truth: the newest event that is not redelivered, in `changes` and the block together. */
-async function reconcileEvents(share: TableShare, at: LookedAt, images: ImageReader, lookUps: LookUps): Promise<FoldEvent[]> {
+async function reconcileEvents(
+  share: TableShare,
+  at: LookedAt,
+  images: ImageReader,
+  lookUps: LookUps,
+): Promise<FoldEvent[]> {
   const { block, redelivered, end } = at;
-  const of: TableOf = { topic: at.topic, partition: at.partition, schema: share.source.schema, table: share.source.name };
+  const of: TableOf = {
+    topic: at.topic,
+    partition: at.partition,
+    schema: share.source.schema,
+    table: share.source.name,
+  };
   const newestRow = new Map<string, number>();
   const repeated = new Set<string>();
   for (const row of share.rows) {
@@ -108,7 +126,11 @@ async function reconcileEvents(share: TableShare, at: LookedAt, images: ImageRea
     const truth = later.get(key);
     const event = truth !== undefined ? images.ofTruth(truth) : row === undefined ? null : images.ofRow(row);
     if (event === null) continue;
-    events.push(event.origin.offset < truncated ? { ...event, present: false, withheld: null } : await completed(event, key, { share, at, of, images, lookUps }));
+    events.push(
+      event.origin.offset < truncated
+        ? { ...event, present: false, withheld: null }
+        : await completed(event, key, { share, at, of, images, lookUps }),
+    );
   }
   return events;
 }
@@ -122,7 +144,11 @@ interface Completing {
 }
 
 /** Finds each withheld value of a truth in the newest older event of its key that has it; what is not found stays null. */
-async function completed(event: FoldEvent, key: string, { share, at, of, images, lookUps }: Completing): Promise<FoldEvent> {
+async function completed(
+  event: FoldEvent,
+  key: string,
+  { share, at, of, images, lookUps }: Completing,
+): Promise<FoldEvent> {
   if (event.withheld === null) return event;
   const found = new Map<number, RowRef | null>();
   for (const index of event.withheld.keys()) {
@@ -133,7 +159,10 @@ async function completed(event: FoldEvent, key: string, { share, at, of, images,
       const older = (block.offsets[row] ?? 0) < below && redelivered[row] !== 1 && block.has(block.after, row);
       return older && block.key.textAt(row) === key && !(withheld.get(row) ?? []).includes(name);
     });
-    const carrier = inBlock !== undefined ? images.ofRow(inBlock) : (await lookUps.newestWith(of, name, new Map([[key, below]]))).map((truth) => images.ofTruth(truth))[0];
+    const carrier =
+      inBlock !== undefined
+        ? images.ofRow(inBlock)
+        : (await lookUps.newestWith(of, name, new Map([[key, below]]))).map((truth) => images.ofTruth(truth))[0];
     found.set(index, carrier ? { rows: images.rows, row: carrier.image } : null);
   }
   return { ...event, withheld: found };
@@ -176,11 +205,25 @@ class ImageReader {
   badAt(offset: number, code: BadRecord['code'], column: string): BadRecord {
     const { block } = this.at;
     const row = block.offsets.subarray(0, block.rowCount).indexOf(offset);
-    const copy = (images: StringColumn): Uint8Array => (row < 0 ? new Uint8Array(0) : images.bytes.slice(images.start(row), images.end(row)));
-    return { offset, code, table: this.share.table.name, column, key: copy(block.key), value: copy(block.after), headers: new Uint8Array(0) };
+    const copy = (images: StringColumn): Uint8Array =>
+      row < 0 ? new Uint8Array(0) : images.bytes.slice(images.start(row), images.end(row));
+    return {
+      offset,
+      code,
+      table: this.share.table.name,
+      column,
+      key: copy(block.key),
+      value: copy(block.after),
+      headers: new Uint8Array(0),
+    };
   }
 
-  private read(bytes: Uint8Array, start: number, end: number, { present, names }: { present: boolean; names: readonly string[] }): true | null {
+  private read(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    { present, names }: { present: boolean; names: readonly string[] },
+  ): true | null {
     const { transcoder } = this.share.table;
     const outcome = present
       ? transcoder.append(bytes, start, end, this.rows, names.length === 0 ? undefined : new Set(names))
@@ -192,7 +235,9 @@ class ImageReader {
   private event(origin: RowOrigin, present: boolean, names: readonly string[]): FoldEvent {
     const image = this.rows.rowCount - 1;
     const { columns } = this.share.table.layout;
-    const indexes = names.map((name) => columns.findIndex((column) => column.name === name)).filter((index) => index >= 0);
+    const indexes = names
+      .map((name) => columns.findIndex((column) => column.name === name))
+      .filter((index) => index >= 0);
     return {
       key: this.rows.keyOf(image),
       origin: { offset: origin.offset, commitLsn: origin.commitLsn, lsn: origin.lsn, tsUs: origin.tsUs },

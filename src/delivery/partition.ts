@@ -1,20 +1,15 @@
 /**
- * Delivers one partition, block by block, exactly once: look first, announce, `changes`, mirrors, next announce.
+ * The life of one assigned partition: find the start, take records, write block after block, acknowledge when idle.
  * The protocol and what each step prevents: docs/delivery.md.
  */
-import type { Guard } from '../clickhouse/insert';
-import { ServiceError, type ErrorCode } from '../errors';
+import { ServiceError } from '../errors';
 import type { StartHow } from '../events';
 import type { RecordChunk, TopicPartition } from '../model';
-import { createGatherer, type Filter, type Gatherer } from '../pipeline';
+import { createGatherer, type Filter, type ForeignWire, type Gatherer } from '../pipeline';
 import type { ChangeBlock } from '../plan/change-block';
-import { encodeNote, type AnnouncedBlock } from '../plan/commit';
-import type { SnapshotState } from '../plan/mode';
-import type { Watermark } from '../plan/position';
-import { findBeginning, machineryTable, type Beginning } from './assign';
-import { patiently } from './patience';
-import { prepareBlock, type Prepared } from './prepare';
+import { findBeginning, type Beginning } from './assign';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
+import { createBlockWriter, Reassign, type BlockWriter, type Past } from './write-block';
 
 export interface PartitionOptions {
   readonly of: TopicPartition;
@@ -33,240 +28,17 @@ export interface PartitionDelivery {
   take(chunk: RecordChunk): Promise<void> | null;
   /** Kafka jumped: find the start anew. */
   reassign(): void;
-  /** Writes what was taken, commits, and ends. Resolves when done. */
+  /** Writes what was taken, acknowledges it, and ends. Resolves when done. */
   drain(): Promise<void>;
   /** Ends without writing more; an insert under way is let finish. */
   abandon(): void;
   /** Resolves when nothing of this delivery is under way any more. */
   readonly ended: Promise<void>;
-  /** Offsets up to here are in ClickHouse. */
-  readonly written: number;
 }
 
-/** Thrown inside to go back to assignment. */
-class Reassign extends Error {}
-
-/** How many redoes in a row make the pauses between them grow. */
 const LONGEST_PAUSE_MS = 15_000;
-
-export function deliverPartition(options: PartitionOptions): PartitionDelivery {
-  const { of, epoch, ports, limits } = options;
-  const abort = new AbortController();
-  const { signal } = abort;
-  let gatherer: Gatherer | null = null;
-  let draining = false;
-  let mustReassign = false;
-  let written = -1;
-  let wake = (): void => undefined;
-  let roomWaiters: (() => void)[] = [];
-
-  const isCurrent = (): boolean => !signal.aborted && ports.log.epoch() === epoch;
-  const makeRoom = (): void => {
-    const waiters = roomWaiters;
-    roomWaiters = [];
-    for (const resolve of waiters) resolve();
-  };
-
-  /** Sleeps until woken or `ms` passed. */
-  const rest = (ms: number): Promise<void> =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-
-  const run = async (): Promise<void> => {
-    await options.after;
-    let failures = 0;
-    while (isCurrent()) {
-      try {
-        const beginning = await findBeginning(of, ports, limits, signal);
-        if (!isCurrent()) return;
-        await deliverFrom(beginning, () => (failures = 0));
-        return;
-      } catch (error) {
-        if (!isCurrent()) return;
-        if (!(error instanceof Reassign)) throw error;
-        failures++;
-        gatherer = null;
-        mustReassign = false;
-        ports.log.halt(of);
-        ports.forgetGlance();
-        ports.tables.recheck();
-        makeRoom();
-        if (failures > 1) await ports.sleep(Math.min(LONGEST_PAUSE_MS, 100 * 2 ** failures), signal);
-      }
-    }
-  };
-
-  /** Reads from the beginning and writes block after block, until the epoch ends or the delivery is drained. */
-  const deliverFrom = async (beginning: Beginning, onBlock: () => void): Promise<void> => {
-    const { target } = beginning;
-    const current = createGatherer({
-      limits: { rows: limits.blockRows, bytes: limits.blockBytes },
-      filter: options.filter,
-      from: beginning.from,
-      redoEnd: beginning.redo?.end ?? null,
-    });
-    gatherer = current;
-    written = beginning.from;
-    let past: Past = { watermark: beginning.watermark, snapshot: beginning.snapshot, highest: beginning.highest };
-    let redo = beginning.redo;
-    let committed = beginning.how === 'ours' ? beginning.from : -1;
-    let lastCut = -Infinity;
-    let idleSince = performance.now();
-    ports.emit({ tag: 'partition-assigned', ...of, start: beginning.from, how: HOW[beginning.how] });
-    if (draining) return;
-    ports.log.start(of, beginning.from, epoch);
-    while (isCurrent()) {
-      if (mustReassign) throw new Reassign();
-      const cutAt = lastCut + limits.blockAgeMs;
-      const mayCut = draining || performance.now() >= cutAt;
-      const block = current.takeFull() ?? (mayCut ? current.takeOpen() : null);
-      if (!current.hasFull) makeRoom();
-      if (block !== null) {
-        lastCut = performance.now();
-        past = await deliverBlock(block, { past, target, redo });
-        redo = null;
-        written = block.end;
-        current.release(block);
-        idleSince = performance.now();
-        onBlock();
-        continue;
-      }
-      const idleFor = performance.now() - idleSince;
-      const unacknowledged = current.position > committed && !current.redoing && ports.log.canCommit();
-      if (unacknowledged && (draining || idleFor >= limits.idleCommitMs)) {
-        const position = current.position;
-        await commit(position, encodeNote({ target, announced: null }));
-        committed = position;
-        written = position;
-        idleSince = performance.now();
-        reportSkipped(current);
-        continue;
-      }
-      if (draining) return;
-      await rest(current.hasOpen ? Math.max(1, cutAt - performance.now()) : unacknowledged ? Math.max(1, limits.idleCommitMs - idleFor) : 1_000);
-    }
-  };
-
-  /** Steps 0 to 3 for one block; what it returns is known for the next. */
-  const deliverBlock = async (block: ChangeBlock, { past, target, redo }: { past: Past; target: string; redo: AnnouncedBlock | null }): Promise<Past> => {
-    const { start, end } = block;
-    const startedAt = performance.now();
-    if (block.empty && redo === null) return past;
-    const at = redo?.at ?? ports.now();
-    const seen = redo !== null || start <= past.highest;
-    const { prepared, deadlineMs, changes } = await patiently(
-      async () => {
-        const glance = await ports.glance();
-        const table = machineryTable(glance, 'changes');
-        if (table.uuid !== target) throw new Reassign();
-        const context = { ...of, start, end, at, seen, watermark: past.watermark, snapshot: past.snapshot, changes: table, quarantine: machineryTable(glance, 'quarantine') };
-        const ready = await prepareBlock(block, context, ports, limits);
-        const clock = await ports.glance();
-        return { prepared: ready, changes: table, deadlineMs: clock.clockMs + limits.guardSeconds * 1_000 };
-      },
-      { signal, emit: ports.emit },
-    );
-    await commit(start, encodeNote({ target, announced: { end, at } }));
-    await write(block, prepared, { deadlineMs, changes });
-    report(block, prepared, performance.now() - startedAt);
-    return { watermark: prepared.watermark, snapshot: prepared.snapshot, highest: past.highest };
-  };
-
-  /** Announces or acknowledges; the same words again while there is no answer. Goes back to assignment when fenced. */
-  const commit = async (offset: number, metadata: string): Promise<void> => {
-    const outcome = await patiently(() => (isCurrent() ? ports.log.commit(epoch, { ...of, offset, metadata }) : Promise.resolve('fenced' as const)), {
-      signal,
-      emit: ports.emit,
-    });
-    if (outcome === 'fenced') throw new Reassign();
-  };
-
-  /** Every insert in order; repeated with the same token while the guard allows, else the block is redone from step 0. */
-  const write = async ({ start, end }: ChangeBlock, { inserts, truncates, seen }: Prepared, guard: Guard): Promise<void> => {
-    const seconds = seen ? limits.insertSeconds * 2 : limits.insertSeconds;
-    const giveUpAt = performance.now() + limits.guardSeconds * 1_000;
-    const redo = (reason: ErrorCode): never => {
-      ports.emit({ tag: 'redo', ...of, start, end, reason });
-      throw new Reassign();
-    };
-    const persist = (action: () => Promise<void>): Promise<void> =>
-      patiently(() => (performance.now() > giveUpAt ? redo('CLICKHOUSE_UNREACHABLE') : action()), { signal, emit: ports.emit });
-    try {
-      for (const insert of inserts) await persist(() => ports.insert(insert, guard, seconds));
-      for (const { table, below } of truncates) await persist(() => ports.removeBelow(table, of, below));
-    } catch (error) {
-      if (error instanceof ServiceError && error.code === 'GUARD_REFUSED') redo(error.code);
-      throw error;
-    }
-  };
-
-  const report = (block: ChangeBlock, prepared: Prepared, ms: number): void => {
-    const modes = Object.fromEntries([
-      ...prepared.modes.map(({ table, mode }) => [table, mode] as const),
-      ...prepared.truncates.map(({ table }) => [table.name, 'truncate'] as const),
-    ]);
-    ports.emit({ tag: 'block-written', ...of, start: block.start, end: block.end, rows: prepared.rowCount, modes, ms: Math.round(ms) });
-    for (const { offset, code } of prepared.bad) ports.emit({ tag: 'record-quarantined', ...of, offset, code });
-    if (gatherer !== null) reportSkipped(gatherer);
-  };
-
-  const reportSkipped = (from: Gatherer): void => {
-    const kinds = from.takeSkipped();
-    if (kinds.size > 0) ports.emit({ tag: 'records-skipped', ...of, kinds: Object.fromEntries(kinds) });
-  };
-
-  const ended = run()
-    .catch((error: unknown) => {
-      if (!signal.aborted) options.onFatal(error);
-    })
-    .finally(() => {
-      gatherer = null;
-      makeRoom();
-    });
-
-  return {
-    take(chunk) {
-      if (gatherer === null || chunk.epoch !== epoch || draining) return null;
-      const foreign = gatherer.feed(chunk);
-      if (foreign !== null) {
-        options.onFatal(refused(of, foreign));
-        return null;
-      }
-      wake();
-      return gatherer.hasFull ? new Promise((resolve) => roomWaiters.push(resolve)) : null;
-    },
-    reassign() {
-      mustReassign = true;
-      gatherer = null;
-      wake();
-    },
-    drain() {
-      draining = true;
-      if (gatherer === null) abort.abort(new Error('stopped before the partition was started'));
-      wake();
-      return ended;
-    },
-    abandon() {
-      abort.abort(new Error('the assignment is over'));
-      wake();
-    },
-    ended,
-    get written() {
-      return written;
-    },
-  };
-}
-
-interface Past {
-  readonly watermark: Watermark;
-  readonly snapshot: SnapshotState;
-  readonly highest: number;
-}
+/** How often a delivery with nothing to do looks whether its epoch is over. */
+const LOOK_MS = 1_000;
 
 const HOW: Record<Beginning['how'], StartHow> = {
   first: 'first start',
@@ -276,10 +48,218 @@ const HOW: Record<Beginning['how'], StartHow> = {
   hand: 'foreign commit',
 };
 
-function refused({ topic, partition }: TopicPartition, wire: 'schema-envelope' | 'avro'): ServiceError {
+export function deliverPartition(options: PartitionOptions): PartitionDelivery {
+  const { of, epoch, ports, limits } = options;
+  const abort = new AbortController();
+  const { signal } = abort;
+  const state: { gatherer: Gatherer | null; draining: boolean; mustReassign: boolean } = {
+    gatherer: null,
+    draining: false,
+    mustReassign: false,
+  };
+  const bell = createBell();
+  const room = createBell();
+
+  const isCurrent = (): boolean => !signal.aborted && ports.log.epoch() === epoch;
+
+  /** Assignment, and again after each `Reassign`, with growing pauses while no block comes through. */
+  const run = async (): Promise<void> => {
+    await options.after;
+    let failures = 0;
+    while (isCurrent()) {
+      try {
+        const beginning = await findBeginning(of, ports, limits, signal);
+        if (isCurrent()) await deliverFrom(beginning, () => (failures = 0));
+        return;
+      } catch (error) {
+        if (!isCurrent()) return;
+        if (!(error instanceof Reassign)) throw error;
+        failures++;
+        letGo();
+        if (failures > 1) await ports.sleep(Math.min(LONGEST_PAUSE_MS, 100 * 2 ** failures), signal);
+      }
+    }
+  };
+
+  /** Forgets what was taken, and looks at everything anew. */
+  const letGo = (): void => {
+    state.gatherer = null;
+    state.mustReassign = false;
+    ports.log.halt(of);
+    ports.forgetGlance();
+    ports.tables.recheck();
+    room.ring();
+  };
+
+  const deliverFrom = async (beginning: Beginning, onBlock: () => void): Promise<void> => {
+    const gatherer = createGatherer({
+      limits: { rows: limits.blockRows, bytes: limits.blockBytes },
+      filter: options.filter,
+      from: beginning.from,
+      redoEnd: beginning.redo?.end ?? null,
+    });
+    const writer = createBlockWriter({ of, epoch, target: beginning.target, ports, limits, signal });
+    state.gatherer = gatherer;
+    ports.emit({ tag: 'partition-assigned', ...of, start: beginning.from, how: HOW[beginning.how] });
+    if (state.draining) return;
+    ports.log.start(of, beginning.from, epoch);
+    await writeAll(beginning, gatherer, writer, onBlock);
+  };
+
+  /** Block after block until the epoch ends or the delivery is drained. */
+  const writeAll = async (
+    beginning: Beginning,
+    gatherer: Gatherer,
+    writer: BlockWriter,
+    onBlock: () => void,
+  ): Promise<void> => {
+    let past: Past = beginning;
+    let { redo } = beginning;
+    let lastCut = -Infinity;
+    const idle = createIdleness(beginning, gatherer, writer);
+    while (isCurrent()) {
+      if (state.mustReassign) throw new Reassign();
+      const block = nextBlock(gatherer, lastCut);
+      if (block === null) {
+        if (await idle.spend(lastCut)) return;
+        continue;
+      }
+      lastCut = performance.now();
+      if (!block.empty || redo !== null) past = await writer.write(block, past, redo);
+      redo = null;
+      gatherer.release(block);
+      reportSkipped(gatherer);
+      onBlock();
+      idle.begin();
+    }
+  };
+
+  /** The time without a block: what was taken is acknowledged after a while, and before a drained delivery ends. */
+  const createIdleness = (beginning: Beginning, gatherer: Gatherer, writer: BlockWriter): Idleness => {
+    let acknowledged = beginning.how === 'ours' ? beginning.from : -1;
+    let since = performance.now();
+    const acknowledge = async (): Promise<void> => {
+      const { position } = gatherer;
+      await writer.acknowledge(position);
+      acknowledged = position;
+      since = performance.now();
+      reportSkipped(gatherer);
+    };
+    return {
+      begin: () => (since = performance.now()),
+      async spend(lastCut) {
+        const behind = gatherer.position > acknowledged && !gatherer.redoing && ports.log.canCommit();
+        const forCommit = behind ? since + limits.idleCommitMs - performance.now() : LOOK_MS;
+        if (behind && (state.draining || forCommit <= 0)) {
+          await acknowledge();
+          return false;
+        }
+        if (state.draining) return true;
+        const forBlock = gatherer.hasOpen ? lastCut + limits.blockAgeMs - performance.now() : LOOK_MS;
+        await bell.rest(Math.max(1, Math.min(forBlock, forCommit)));
+        return false;
+      },
+    };
+  };
+
+  /** A full block at once; the open one when its age allows, so that the first change after a pause does not wait. */
+  const nextBlock = (gatherer: Gatherer, lastCut: number): ChangeBlock | null => {
+    const mayCut = state.draining || performance.now() >= lastCut + limits.blockAgeMs;
+    const block = gatherer.takeFull() ?? (mayCut ? gatherer.takeOpen() : null);
+    if (!gatherer.hasFull) room.ring();
+    return block;
+  };
+
+  const reportSkipped = (gatherer: Gatherer): void => {
+    const kinds = gatherer.takeSkipped();
+    if (kinds.size > 0) ports.emit({ tag: 'records-skipped', ...of, kinds: Object.fromEntries(kinds) });
+  };
+
+  const ended = run()
+    .catch((error: unknown) => {
+      if (!signal.aborted) options.onFatal(error);
+    })
+    .finally(() => {
+      state.gatherer = null;
+      room.ring();
+    });
+
+  return {
+    take(chunk) {
+      const { gatherer, draining } = state;
+      if (gatherer === null || chunk.epoch !== epoch || draining) return null;
+      const foreign = gatherer.feed(chunk);
+      if (foreign !== null) {
+        options.onFatal(refused(of, foreign));
+        return null;
+      }
+      bell.ring();
+      return gatherer.hasFull ? room.heard() : null;
+    },
+    reassign() {
+      state.mustReassign = true;
+      state.gatherer = null;
+      bell.ring();
+    },
+    drain() {
+      state.draining = true;
+      if (state.gatherer === null) abort.abort(new Error('stopped before the partition was started'));
+      bell.ring();
+      return ended;
+    },
+    abandon() {
+      abort.abort(new Error('the assignment is over'));
+      bell.ring();
+    },
+    ended,
+  };
+}
+
+interface Idleness {
+  /** A block was written: the time without one begins anew. */
+  begin(): void;
+  /** Acknowledges or rests; true when a drained delivery has nothing left to do. */
+  spend(lastCut: number): Promise<boolean>;
+}
+
+interface Bell {
+  ring(): void;
+  /** Resolves at the next ring. */
+  heard(): Promise<void>;
+  /** Resolves at the next ring, or after `ms`. */
+  rest(ms: number): Promise<void>;
+}
+
+function createBell(): Bell {
+  let waiting: (() => void)[] = [];
+  return {
+    ring() {
+      const all = waiting;
+      waiting = [];
+      for (const resolve of all) resolve();
+    },
+    heard: () => new Promise((resolve) => waiting.push(resolve)),
+    rest: (ms) =>
+      new Promise((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          waiting = waiting.filter((one) => one !== done);
+          resolve();
+        };
+        const timer = setTimeout(done, ms);
+        waiting.push(done);
+      }),
+  };
+}
+
+function refused({ topic, partition }: TopicPartition, wire: ForeignWire): ServiceError {
   const name = wire === 'avro' ? 'Avro' : 'JSON with schema';
-  return new ServiceError('WIRE_FORMAT_UNSUPPORTED', `The topic ${topic} holds ${name}, which this version does not read.`, {
-    place: { topic, partition },
-    hint: 'Register the connector with the plain JSON profile (make up CONNECTOR=json) and a new TOPIC_PREFIX. Nothing was written of this topic.',
-  });
+  return new ServiceError(
+    'WIRE_FORMAT_UNSUPPORTED',
+    `The topic ${topic} holds ${name}, which this version does not read.`,
+    {
+      place: { topic, partition },
+      hint: 'Register the connector with the plain JSON profile (make up CONNECTOR=json) and a new TOPIC_PREFIX. Nothing was written of this topic.',
+    },
+  );
 }

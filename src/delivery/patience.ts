@@ -13,19 +13,43 @@ function outsideOf(code: ErrorCode): Outside {
 const TAGS = { ClickHouse: 'clickhouse-waiting', Kafka: 'kafka-waiting', PostgreSQL: 'postgres-waiting' } as const;
 
 /** Runs `action` until it succeeds or something is wrong that waiting does not mend; an abort ends it. */
-export async function patiently<T>(action: () => Promise<T>, { signal, emit }: { signal: AbortSignal; emit: Emit }): Promise<T> {
-  let since = 0;
-  let outside: Outside | null = null;
+export async function patiently<T>(
+  action: () => Promise<T>,
+  { signal, emit }: { signal: AbortSignal; emit: Emit },
+): Promise<T> {
+  const waiting: { since: number; outside: Outside | null } = { since: 0, outside: null };
   const result = await retry(action, {
     signal,
-    classify: (error) => (error instanceof ServiceError && (error.code === 'GUARD_REFUSED' || error.code === 'FENCED') ? 'stop' : classifyByCode(error)),
+    classify: (error) =>
+      error instanceof ServiceError && (error.code === 'GUARD_REFUSED' || error.code === 'FENCED')
+        ? 'stop'
+        : classifyByCode(error),
     onWait: ({ attempt, delayMs, error }) => {
       if (!(error instanceof ServiceError)) return;
-      outside = outsideOf(error.code);
-      if (attempt === 1) since = performance.now();
+      const outside = outsideOf(error.code);
+      if (waiting.outside === null) waiting.since = performance.now();
+      waiting.outside = outside;
       emit({ tag: TAGS[outside], attempt, delayMs: Math.round(delayMs), code: error.code, message: error.message });
     },
   });
+  const { since, outside } = waiting;
   if (outside !== null) emit({ tag: 'back-again', outside, afterMs: Math.round(performance.now() - since) });
   return result;
+}
+
+/** Many partitions wait for the same thing: each attempt is said once for all of them, and so is the end of the waiting. */
+export function sayOnce(emit: Emit): Emit {
+  const said = new Map<Outside, number>();
+  return (event) => {
+    if (event.tag === 'back-again') {
+      if (said.delete(event.outside)) emit(event);
+      return;
+    }
+    const outside = (Object.keys(TAGS) as Outside[]).find((name) => TAGS[name] === event.tag);
+    if (outside !== undefined && 'attempt' in event) {
+      if (event.attempt <= (said.get(outside) ?? 0)) return;
+      said.set(outside, event.attempt);
+    }
+    emit(event);
+  };
 }

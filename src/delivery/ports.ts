@@ -4,7 +4,7 @@ import type { GuardedInsert, Guard, TargetTable } from '../clickhouse/insert';
 import type { LookUps } from '../clickhouse/look-ups';
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import type { Transcoder } from '../debezium/transcode';
-import type { ServiceEvent } from '../events';
+import type { Emit } from '../events';
 import type { Log } from '../kafka/consumer';
 import type { TopicPartition } from '../model';
 import type { WideId } from '../plan/audit-rows';
@@ -48,16 +48,16 @@ export interface DeliveryPorts {
   readonly log: Log;
   readonly lookUps: LookUps;
   readonly tables: Tables;
-  glance(): Promise<Glance>;
-  forgetGlance(): void;
+  readonly glance: () => Promise<Glance>;
+  readonly forgetGlance: () => void;
   /** Makes the machinery's tables again after they were dropped. */
-  migrate(): Promise<void>;
+  readonly migrate: () => Promise<void>;
   /** Rows that stand in a mirror for the keys of `rows` of `images`. */
   currentRows(table: MirroredTable, images: MirrorRows, rows: readonly number[]): Promise<MirrorRows>;
   insert(insert: GuardedInsert, guard: Guard, seconds: number): Promise<void>;
   /** Removes the mirror's rows of a topic and partition below an offset; may be repeated without harm. */
   removeBelow(table: MirroredTable, of: TopicPartition, below: number): Promise<void>;
-  emit(event: ServiceEvent): void;
+  readonly emit: Emit;
   /** Wall clock, ms since the epoch: `ingested_at`. */
   now(): number;
   sleep(ms: number, signal: AbortSignal): Promise<void>;

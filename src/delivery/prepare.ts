@@ -52,25 +52,51 @@ export interface Prepared {
 
 type Ports = Pick<DeliveryPorts, 'lookUps' | 'tables' | 'currentRows' | 'emit'>;
 
-export async function prepareBlock(block: ChangeBlock, context: BlockContext, ports: Ports, limits: DeliveryLimits): Promise<Prepared> {
+export async function prepareBlock(
+  block: ChangeBlock,
+  context: BlockContext,
+  ports: Ports,
+  limits: DeliveryLimits,
+): Promise<Prepared> {
   const { topic, partition, start, end } = context;
-  const present = context.seen ? await ports.lookUps.present(context, start, end) : { changes: new Set<number>(), quarantine: new Set<number>() };
+  const present = context.seen
+    ? await ports.lookUps.present(context, start, end)
+    : { changes: new Set<number>(), quarantine: new Set<number>() };
   const { redelivered, after } = judge(block, context.watermark, await twinsOf(block, context, ports));
-  const withheld = withheldRows(block, limits.placeholder, (bytes, from, to) => withheldColumns(bytes, from, to, Buffer.from(limits.placeholder).toString('utf8')));
+  const withheld = withheldRows(block, limits.placeholder, (bytes, from, to) =>
+    withheldColumns(bytes, from, to, Buffer.from(limits.placeholder).toString('utf8')),
+  );
   const reads = appendableReads(block, context.snapshot);
   const looked: LookedAt = { block, topic, partition, end, redelivered, withheld };
   const opened = await Promise.all(block.tables.map((table) => ports.tables.open(table)));
-  const shares = limits.mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];
-  const bad = [...block.bad, ...shares.flatMap((share) => share.bad)].filter(({ offset }) => !present.quarantine.has(offset));
+  const shares = limits.mirrors
+    ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable })
+    : [];
+  const bad = [...block.bad, ...shares.flatMap((share) => share.bad)].filter(
+    ({ offset }) => !present.quarantine.has(offset),
+  );
   const facts = { redelivered, withheld, wireSchemas: opened.map((table) => table.wireSchema) };
   const audit = auditRows(block, facts, present.changes);
-  const constants = [['topic', quoteText(topic)], ['partition', String(partition)]] as const;
+  const constants = [
+    ['topic', quoteText(topic)],
+    ['partition', String(partition)],
+  ] as const;
   const time = `fromUnixTimestamp64Milli(${context.at}, 'UTC')`;
   const range = `${topic}:${partition}:${start}:${end}`;
   const inserts = [
     insertOf(audit, context.changes, [...constants, ['ingested_at', time]], `changes:${range}`),
     insertOf(quarantineRows(bad, describeBad), context.quarantine, [...constants, ['at', time]], `quarantine:${range}`),
-    ...shares.map(({ rows, table }) => insertOf(rows, table.target, [['_topic', quoteText(topic)], ['_partition', String(partition)]], `${table.target.name}:${range}`)),
+    ...shares.map(({ rows, table }) =>
+      insertOf(
+        rows,
+        table.target,
+        [
+          ['_topic', quoteText(topic)],
+          ['_partition', String(partition)],
+        ],
+        `${table.target.name}:${range}`,
+      ),
+    ),
   ].filter(({ rowCount }) => rowCount > 0);
   return {
     inserts,
@@ -86,10 +112,18 @@ export async function prepareBlock(block: ChangeBlock, context: BlockContext, po
 }
 
 /** Identities of candidates for redelivery that `changes` holds below the block. */
-async function twinsOf(block: ChangeBlock, { topic, partition, start, watermark }: BlockContext, { lookUps }: Ports): Promise<Set<string>> {
+async function twinsOf(
+  block: ChangeBlock,
+  { topic, partition, start, watermark }: BlockContext,
+  { lookUps }: Ports,
+): Promise<Set<string>> {
   const candidates = needTwins(block, watermark);
   if (candidates.length === 0) return new Set();
-  const events = await lookUps.eventsAt({ topic, partition }, candidates.map((row) => block.lsn(row)).filter((lsn) => lsn >= 0), start);
+  const events = await lookUps.eventsAt(
+    { topic, partition },
+    candidates.map((row) => block.lsn(row)).filter((lsn) => lsn >= 0),
+    start,
+  );
   return new Set(events.map(eventIdentity).filter((identity) => identity !== null));
 }
 
@@ -109,7 +143,8 @@ interface BuiltShare {
 async function buildShares(opened: OpenTable[], looked: LookedAt, building: Building): Promise<BuiltShare[]> {
   const { block } = looked;
   const rowsOf = block.tables.map((): number[] => []);
-  for (let row = 0; row < block.rowCount; row++) if (block.ops[row] !== OP.t) rowsOf[block.tableOf[row] ?? 0]?.push(row);
+  for (let row = 0; row < block.rowCount; row++)
+    if (block.ops[row] !== OP.t) rowsOf[block.tableOf[row] ?? 0]?.push(row);
   const shares: BuiltShare[] = [];
   for (const [index, source] of block.tables.entries()) {
     const rows = rowsOf[index] ?? [];
@@ -120,14 +155,27 @@ async function buildShares(opened: OpenTable[], looked: LookedAt, building: Buil
 }
 
 /** Builds a table's share; reads the catalogue again for each field that an image has and the layout does not know. */
-async function buildOne(of: { index: number; source: BlockTable; rows: readonly number[] }, opened: OpenTable[], looked: LookedAt, building: Building): Promise<BuiltShare[]> {
+async function buildOne(
+  of: { index: number; source: BlockTable; rows: readonly number[] },
+  opened: OpenTable[],
+  looked: LookedAt,
+  building: Building,
+): Promise<BuiltShare[]> {
   const { context, ports, appendable } = building;
   for (;;) {
     const table = opened[of.index]?.mirrored ?? null;
     if (table === null) return [];
     const { block, redelivered, withheld } = looked;
     const share: TableShare = { table, source: of.source, rows: of.rows };
-    let mode = chooseMode({ block, rows: of.rows, seen: context.seen, redelivered, appendable, wholeBefore: table.wholeBefore, withheld });
+    let mode = chooseMode({
+      block,
+      rows: of.rows,
+      seen: context.seen,
+      redelivered,
+      appendable,
+      wholeBefore: table.wholeBefore,
+      withheld,
+    });
     let built = await buildShare(share, mode, looked, ports);
     if (built.kind === 'unfit') built = await buildShare(share, (mode = 'merge'), looked, ports);
     if (built.kind === 'built') return [{ table, mode, rows: mirrorColumns(built.signed), bad: built.bad }];
@@ -140,11 +188,26 @@ async function buildOne(of: { index: number; source: BlockTable; rows: readonly 
 export function mirrorColumns(signed: SignedRows): BlockColumns {
   const { rows, sign, offset, commitLsn, lsn, commitTs } = signed;
   const columns = rows.columns.map((column, index) => ({ name: rows.shape.columns[index]?.name ?? '', column }));
-  const meta = { _sign: sign, _offset: offset, _commit_lsn: commitLsn, _lsn: lsn, _commit_ts: commitTs, _nulls: rows.nulls };
-  return { columns: [...columns, ...Object.entries(meta).map(([name, column]) => ({ name, column }))], rowCount: signed.rowCount };
+  const meta = {
+    _sign: sign,
+    _offset: offset,
+    _commit_lsn: commitLsn,
+    _lsn: lsn,
+    _commit_ts: commitTs,
+    _nulls: rows.nulls,
+  };
+  return {
+    columns: [...columns, ...Object.entries(meta).map(([name, column]) => ({ name, column }))],
+    rowCount: signed.rowCount,
+  };
 }
 
-function insertOf(rows: BlockColumns, table: TargetTable, constants: readonly (readonly [string, string])[], token: string): GuardedInsert {
+function insertOf(
+  rows: BlockColumns,
+  table: TargetTable,
+  constants: readonly (readonly [string, string])[],
+  token: string,
+): GuardedInsert {
   return { table, columns: rows.columns, rowCount: rows.rowCount, constants, token };
 }
 
@@ -152,7 +215,8 @@ function truncatesOf(block: ChangeBlock, opened: readonly OpenTable[], redeliver
   const truncated: Truncate[] = [];
   for (let row = 0; row < block.rowCount; row++) {
     const table = opened[block.tableOf[row] ?? 0]?.mirrored;
-    if (block.ops[row] === OP.t && redelivered[row] !== 1 && table) truncated.push({ table, below: block.offsets[row] ?? 0 });
+    if (block.ops[row] === OP.t && redelivered[row] !== 1 && table)
+      truncated.push({ table, below: block.offsets[row] ?? 0 });
   }
   return truncated;
 }

@@ -63,7 +63,12 @@ interface Page {
   readonly above: number;
 }
 
-async function writePage({ of, truths, page, above }: Page, filling: Filling, reader: ReturnType<typeof createReader>, ports: Ports): Promise<number> {
+async function writePage(
+  { of, truths, page, above }: Page,
+  filling: Filling,
+  reader: ReturnType<typeof createReader>,
+  ports: Ports,
+): Promise<number> {
   const images = new MirrorRows(filling.layout);
   const read = (truth: TruthEvent): number | null => reader(truth, images);
   const present = truths.filter(({ op }) => op !== 'd');
@@ -76,24 +81,42 @@ async function writePage({ of, truths, page, above }: Page, filling: Filling, re
       lost++;
       continue;
     }
-    const indexes = truth.unavailable.map((name) => filling.layout.columns.findIndex((column) => column.name === name)).filter((index) => index >= 0);
+    const indexes = truth.unavailable
+      .map((name) => filling.layout.columns.findIndex((column) => column.name === name))
+      .filter((index) => index >= 0);
     const withheld = new Map(
       indexes.map((index): [number, RowRef | null] => {
         const row = carriers.get(`${index}/${truth.key}`);
         return [index, row === undefined ? null : { rows: images, row }];
       }),
     );
-    events.push({ key: images.keyOf(image), origin: truth, image, present: true, withheld: withheld.size === 0 ? null : withheld });
+    events.push({
+      key: images.keyOf(image),
+      origin: truth,
+      image,
+      present: true,
+      withheld: withheld.size === 0 ? null : withheld,
+    });
   }
   const { signed, unresolved } = foldOver(images, events, { rows: new MirrorRows(filling.layout), byKey: new Map() });
   lost += unresolved.length;
   if (signed.rowCount === 0) return lost;
   const glance = await ports.glance();
   const rows = mirrorColumns(signed);
-  const constants = [['_topic', quoteText(of.topic)], ['_partition', String(of.partition)]] as const;
+  const constants = [
+    ['_topic', quoteText(of.topic)],
+    ['_partition', String(of.partition)],
+  ] as const;
   const token = `rebuild:${filling.shadow.uuid}:${of.topic}:${of.partition}:${page}`;
-  const guard = { deadlineMs: glance.clockMs + filling.guardSeconds * 1_000, changes: machineryTable(glance, 'changes') };
-  await ports.insert({ table: filling.shadow, columns: rows.columns, rowCount: rows.rowCount, constants, token }, guard, filling.insertSeconds * 2);
+  const guard = {
+    deadlineMs: glance.clockMs + filling.guardSeconds * 1_000,
+    changes: machineryTable(glance, 'changes'),
+  };
+  await ports.insert(
+    { table: filling.shadow, columns: rows.columns, rowCount: rows.rowCount, constants, token },
+    guard,
+    filling.insertSeconds * 2,
+  );
   return lost;
 }
 
@@ -106,10 +129,15 @@ interface Carrying {
 }
 
 /** For each withheld value, by `column index/key`, the row of an older image that has it. */
-async function carriersOf(truths: readonly TruthEvent[], { of, above, filling, ports, read }: Carrying): Promise<Map<string, number>> {
+async function carriersOf(
+  truths: readonly TruthEvent[],
+  { of, above, filling, ports, read }: Carrying,
+): Promise<Map<string, number>> {
   const rows = new Map<string, number>();
   for (const [index, { name }] of filling.layout.columns.entries()) {
-    const keys = new Map(truths.filter(({ unavailable }) => unavailable.includes(name)).map(({ key, offset }) => [key, offset]));
+    const keys = new Map(
+      truths.filter(({ unavailable }) => unavailable.includes(name)).map(({ key, offset }) => [key, offset]),
+    );
     if (keys.size === 0) continue;
     for (const carrier of await ports.lookUps.newestWith(of, name, keys)) {
       const row = carrier.offset > above ? read(carrier) : null;

@@ -34,10 +34,12 @@ interface Entry {
 
 /** Why a table is not mirrored, in words. */
 const REASONS: Record<TableCode, string> = {
-  TABLE_WITHOUT_KEY: 'it has neither a primary key nor a unique index over NOT NULL columns, so its rows cannot be told apart',
+  TABLE_WITHOUT_KEY:
+    'it has neither a primary key nor a unique index over NOT NULL columns, so its rows cannot be told apart',
   TABLE_UNKNOWN: 'PostgreSQL has no such table (any more), so its types are not known',
   TABLE_NAME_TAKEN: 'the name of its view is taken in ClickHouse; give it another with ROUTES',
-  TABLE_TYPE_CHANGED: 'a column of its mirror has another type than the source has now; drop the mirror, it is built again from changes',
+  TABLE_TYPE_CHANGED:
+    'a column of its mirror has another type than the source has now; drop the mirror, it is built again from changes',
   TABLE_COLUMN_RESERVED: 'it has a column with the name of a column of the mirror itself (_sign, _offset and the like)',
 };
 
@@ -52,7 +54,11 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
   };
 
   /** The layout by the catalogue, with the columns it lost since it was last read: a dropped column stays. */
-  const layoutOf = async (table: BlockTable, before: Entry | undefined, ignored: ReadonlySet<string>): Promise<{ layout: MirrorLayout; source: SourceTable } | TableCode> => {
+  const layoutOf = async (
+    table: BlockTable,
+    before: Entry | undefined,
+    ignored: ReadonlySet<string>,
+  ): Promise<{ layout: MirrorLayout; source: SourceTable } | TableCode> => {
     if (readTable === null) return 'TABLE_UNKNOWN';
     const source = await patiently(() => readTable(table.schema, table.name), { signal, emit });
     if (source === null) return 'TABLE_UNKNOWN';
@@ -61,11 +67,17 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
     const earlier = (await before?.layout) ?? null;
     const dropped = (earlier?.columns ?? []).filter(({ name }) => !layout.fields.some((field) => field.name === name));
     const columns = [...layout.columns, ...dropped];
-    const fields = [...layout.fields, ...dropped.map(({ name }, index) => ({ name, column: layout.columns.length + index }))];
+    const fields = [
+      ...layout.fields,
+      ...dropped.map(({ name }, index) => ({ name, column: layout.columns.length + index })),
+    ];
     return { layout: ignoreFields({ ...layout, columns, fields }, ignored), source };
   };
 
-  const openTable = async (table: BlockTable, found: { layout: MirrorLayout; source: SourceTable } | TableCode): Promise<OpenTable> => {
+  const openTable = async (
+    table: BlockTable,
+    found: { layout: MirrorLayout; source: SourceTable } | TableCode,
+  ): Promise<OpenTable> => {
     const name = tableName(table);
     const route = routes.get(name);
     const audited: OpenTable = { mirrored: null, wireSchema: { low: 0, high: 0 } };
@@ -93,7 +105,16 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
     }
     if (standing.made === 'created') emit({ tag: 'table-mirrored', table: name, view });
     const wholeBefore = source.identity === 'full';
-    return { wireSchema, mirrored: { name, layout: standing.layout, transcoder: compileTranscoder(standing.layout), target: standing.table, wholeBefore } };
+    return {
+      wireSchema,
+      mirrored: {
+        name,
+        layout: standing.layout,
+        transcoder: compileTranscoder(standing.layout),
+        target: standing.table,
+        wholeBefore,
+      },
+    };
   };
 
   const fillMirror = async ({ schema, name }: BlockTable, layout: MirrorLayout, shadow: TargetTable): Promise<void> => {
@@ -141,7 +162,11 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
       if (entry === undefined || entry.stale) return;
       void entry.layout.catch(() => null);
       const seenBefore = entry.ignored.has(field);
-      if (seenBefore) throw new ServiceError('INTERNAL', `The field of a dropped column is still unknown.`, { place: { table: tableName(table), column: field }, hint: 'Please report this.' });
+      if (seenBefore)
+        throw new ServiceError('INTERNAL', `The field of a dropped column is still unknown.`, {
+          place: { table: tableName(table), column: field },
+          hint: 'Please report this.',
+        });
       entries.set(tableName(table), { ...entry, ignored: new Set([...entry.ignored, field]), stale: true });
     },
     recheck() {

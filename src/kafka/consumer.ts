@@ -11,6 +11,7 @@ import {
 } from 'kafkajs';
 import { ServiceError } from '../errors';
 import type { RecordChunk, TopicPartition } from '../model';
+import { quietRequestQueue } from './request-queue';
 import { handOverWholeBatches, toChunk } from './whole-batches';
 
 export interface KafkaOptions {
@@ -77,9 +78,12 @@ export interface Log {
   stop(): Promise<void>;
 }
 
+/** kafkajs cannot be interrupted while it waits to join: then the broker forgets the member after its session timeout. */
+const LEAVE_MS = 3_000;
+
 const FENCING = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID']);
 
-type CommitFunction = EachBatchPayload['commitOffsetsIfNecessary'];
+type CommitFunction = (offsets: OffsetsByTopicPartition) => Promise<void>;
 
 interface Session {
   readonly consumer: Consumer;
@@ -117,6 +121,7 @@ export async function listTopics(options: KafkaOptions): Promise<string[]> {
 
 export function openLog(options: KafkaOptions, listener: LogListener): Log {
   handOverWholeBatches();
+  quietRequestQueue();
   let epoch = 0;
   let session: Session | null = null;
   let subscribed: readonly string[] = [];
@@ -161,7 +166,7 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
   };
 
   const eachBatch = async (of: Session, payload: EachBatchPayload): Promise<void> => {
-    of.commit = payload.commitOffsetsIfNecessary;
+    of.commit = (offsets) => payload.commitOffsetsIfNecessary(offsets);
     if (of.over || payload.isStale()) return;
     crashes = 0;
     const room = listener.onChunk(toChunk(payload.batch, epoch));
@@ -230,11 +235,13 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
     if (of === null) return;
     of.over = true;
     epoch++;
-    await of.consumer.disconnect().catch(() => undefined);
+    const left = of.consumer.disconnect().catch(() => undefined);
+    await Promise.race([left, new Promise((resolve) => setTimeout(resolve, LEAVE_MS).unref())]);
   };
 
   const commits = gatherCommits((of, offsets) => {
-    if (of !== epoch) return Promise.reject(Object.assign(new Error('the generation is over'), { type: 'ILLEGAL_GENERATION' }));
+    if (of !== epoch)
+      return Promise.reject(Object.assign(new Error('the generation is over'), { type: 'ILLEGAL_GENERATION' }));
     return session?.commit?.(offsets) ?? Promise.reject(new Error('no batch of this run yet'));
   });
   let stopping: Promise<void> | null = null;
@@ -268,7 +275,9 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
     },
     async committed(partitions) {
       const byTopic = groupByTopic(partitions);
-      const answers = await ask((client) => client.fetchOffsets({ groupId: options.groupId, topics: [...byTopic.keys()] }));
+      const answers = await ask((client) =>
+        client.fetchOffsets({ groupId: options.groupId, topics: [...byTopic.keys()] }),
+      );
       return answers.flatMap(({ topic, partitions: found }) =>
         found.map(({ partition, offset, metadata }) => ({
           topic,

@@ -2,7 +2,14 @@
 import { createRequire } from 'node:module';
 import type { Batch } from 'kafkajs';
 import type { RecordChunk } from '../model';
-import { isBatchMessage, joinCursors, recordBatchOf, wholeRecordBatches, type BatchDecoder, type KafkajsInternals } from './record-batch';
+import {
+  isBatchMessage,
+  joinCursors,
+  recordBatchOf,
+  wholeRecordBatches,
+  type BatchDecoder,
+  type KafkajsInternals,
+} from './record-batch';
 
 const DECODER = 'kafkajs/src/protocol/recordBatch/v0/decoder.js';
 let patched = false;
@@ -25,7 +32,11 @@ export function handOverWholeBatches(): void {
   };
   const module = load.cache[path];
   if (module === undefined) throw new Error(`${DECODER} is not where kafkajs 2.2.4 has it`);
-  module.exports = wholeRecordBatches({ original, partialMessageError: KafkaJSPartialMessageError, lookupCodec: lookupCodecByAttributes });
+  module.exports = wholeRecordBatches({
+    original,
+    partialMessageError: KafkaJSPartialMessageError,
+    lookupCodec: lookupCodecByAttributes,
+  });
   patched = true;
 }
 

@@ -61,7 +61,5 @@ function afterHand({ committed, highest, low }: Found): Start {
   if (highest !== null && next < low) return { kind: 'stop', code: 'CHANGES_EXPIRED', from: next, to: low };
   const from = Math.max(0, Math.min(committed ?? next, next - MAX_BLOCK_OFFSETS));
   if (from >= low) return { kind: 'read', why: 'hand', from };
-  return highest === null
-    ? { kind: 'read', why: 'hand', from: low }
-    : { kind: 'reconcile-expired', from, to: low };
+  return highest === null ? { kind: 'read', why: 'hand', from: low } : { kind: 'reconcile-expired', from, to: low };
 }

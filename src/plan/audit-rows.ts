@@ -1,5 +1,5 @@
 /** A block as the columns of `changes` and of `quarantine`. */
-import { createColumn, type Column } from '../clickhouse/column';
+import type { Column } from '../clickhouse/column';
 import { FixedColumn } from '../clickhouse/column-fixed';
 import { ArrayColumn, NullableColumn } from '../clickhouse/column-nested';
 import { StringColumn } from '../clickhouse/column-string';
@@ -28,7 +28,11 @@ export interface BlockColumns {
  * The rows of `changes`, without the columns that are one value for the block (topic, partition, ingested_at).
  * @param leaveOut offsets that `changes` holds already
  */
-export function auditRows(block: ChangeBlock, { redelivered, withheld, wireSchemas }: AuditFacts, leaveOut: ReadonlySet<number>): BlockColumns {
+export function auditRows(
+  block: ChangeBlock,
+  { redelivered, withheld, wireSchemas }: AuditFacts,
+  leaveOut: ReadonlySet<number>,
+): BlockColumns {
   const rows: number[] = [];
   for (let row = 0; row < block.rowCount; row++) if (!leaveOut.has(block.offsets[row] ?? -1)) rows.push(row);
   const whole = rows.length === block.rowCount;
@@ -68,15 +72,16 @@ export function auditRows(block: ChangeBlock, { redelivered, withheld, wireSchem
     return column;
   };
   const flags = new FixedColumn('UInt8', 1);
-  const unavailable = createColumn('Array(String)') as ArrayColumn;
-  const names = unavailable.element as StringColumn;
+  const names = new StringColumn();
+  const unavailable = new ArrayColumn('Array(String)', names);
   const wire = new FixedColumn('UInt64', 8);
+  const noId: WideId = { low: 0, high: 0 };
   for (const row of rows) {
     flags.appendInt(redelivered[row] ?? 0);
     for (const name of withheld.get(row) ?? []) names.appendText(name);
     unavailable.endRow();
-    const id = wireSchemas[block.tableOf[row] ?? 0];
-    wire.appendWords(id?.low ?? 0, id?.high ?? 0);
+    const { low, high } = wireSchemas[block.tableOf[row] ?? 0] ?? noId;
+    wire.appendWords(low, high);
   }
   const table = (row: number): ChangeBlock['tables'][number] | undefined => block.tables[block.tableOf[row] ?? 0];
   return {
@@ -108,7 +113,12 @@ export function auditRows(block: ChangeBlock, { redelivered, withheld, wireSchem
 /** The rows of `quarantine`, without topic, partition and at. */
 export function quarantineRows(records: readonly BadRecord[], message: (record: BadRecord) => string): BlockColumns {
   const offset = new FixedColumn('UInt64', 8);
-  const texts = { code: new StringColumn(), message: new StringColumn(), table: new StringColumn(), column: new StringColumn() };
+  const texts = {
+    code: new StringColumn(),
+    message: new StringColumn(),
+    table: new StringColumn(),
+    column: new StringColumn(),
+  };
   const bytes = { key: new StringColumn(), value: new StringColumn(), headers: new StringColumn() };
   for (const record of records) {
     offset.appendNumber(record.offset);

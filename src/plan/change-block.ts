@@ -26,6 +26,10 @@ export interface ChangeFields {
   readonly commitLsn: number;
   readonly txId: number;
   readonly txOrder: number;
+  /** Index into the block's `tables`. */
+  readonly table: number;
+  /** Debezium's snapshot marker, 'false' for streamed changes. */
+  readonly snapshot: string;
 }
 
 /** A record that could not be decoded, with what is needed to look at it and to try again. */
@@ -97,19 +101,24 @@ export class ChangeBlock implements JudgedRows {
   /** The index of a table in this block; compared by value. */
   tableIndex(table: BlockTable): number {
     const found = this.tables.findIndex(
-      (one) => one.name === table.name && one.schema === table.schema && one.db === table.db && one.source === table.source,
+      (one) =>
+        one.name === table.name && one.schema === table.schema && one.db === table.db && one.source === table.source,
     );
     return found >= 0 ? found : this.tables.push(table) - 1;
   }
 
   /** Appends a change; images and key are copied from `bytes`. */
-  append(fields: ChangeFields, table: number, snapshot: string, bytes: Uint8Array, ranges: { key: ByteRange; before: ByteRange; after: ByteRange }): void {
+  append(
+    fields: ChangeFields,
+    bytes: Uint8Array,
+    ranges: { key: ByteRange; before: ByteRange; after: ByteRange },
+  ): void {
     const row = this.rowCount;
     if (row === this.offsets.length) this.grow();
     this.offsets[row] = fields.offset;
     this.ops[row] = fields.op;
-    this.tableOf[row] = table;
-    this.snapshotOf[row] = this.snapshotLabel(snapshot);
+    this.tableOf[row] = fields.table;
+    this.snapshotOf[row] = this.snapshotLabel(fields.snapshot);
     this.tsUs[row] = fields.tsUs;
     this.capturedUs[row] = fields.capturedUs;
     this.lsns[row] = fields.lsn;
@@ -206,7 +215,14 @@ export class ChangeBlock implements JudgedRows {
  * page are alike, so the order within the transaction takes its place; without that either, the event cannot be told
  * from its like and null says so: it then counts as new.
  */
-export function eventIdentity(event: { lsn: number; txId: number; txOrder: number; op: string; key: string; table: string }): string | null {
+export function eventIdentity(event: {
+  lsn: number;
+  txId: number;
+  txOrder: number;
+  op: string;
+  key: string;
+  table: string;
+}): string | null {
   const { lsn, txId, txOrder, op, key, table } = event;
   if (key === '' && op !== 't') return txOrder < 0 ? null : `${lsn}/${txId}/${op}/${table}#${txOrder}`;
   return `${lsn}/${txId}/${op}/${table}/${key}`;

@@ -25,7 +25,11 @@ export interface Folded {
  * @param events in offset order; for reconcile, one event for each key: its truth
  * @param current the rows that stand in the mirror, by key
  */
-export function foldOver(images: MirrorRows, events: readonly FoldEvent[], current: { rows: MirrorRows; byKey: ReadonlyMap<string, number> }): Folded {
+export function foldOver(
+  images: MirrorRows,
+  events: readonly FoldEvent[],
+  current: { rows: MirrorRows; byKey: ReadonlyMap<string, number> },
+): Folded {
   const completed = new MirrorRows(images.shape);
   const states = new Map<string, RowRef | null>();
   const origins = new Map<string, RowOrigin>();
@@ -57,7 +61,12 @@ export function foldOver(images: MirrorRows, events: readonly FoldEvent[], curre
 }
 
 /** The row of the key after the event; undefined when a withheld value has nowhere to come from. */
-function next(images: MirrorRows, event: FoldEvent, before: RowRef | null, completed: MirrorRows): RowRef | null | undefined {
+function next(
+  images: MirrorRows,
+  event: FoldEvent,
+  before: RowRef | null,
+  completed: MirrorRows,
+): RowRef | null | undefined {
   if (!event.present) return null;
   const own = { rows: images, row: event.image };
   const { withheld } = event;

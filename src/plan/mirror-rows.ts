@@ -2,8 +2,8 @@
 import { ByteSink } from '../clickhouse/byte-stream';
 import { createColumn, type Column } from '../clickhouse/column';
 import { FixedColumn } from '../clickhouse/column-fixed';
-import type { ArrayColumn } from '../clickhouse/column-nested';
-import type { StringColumn } from '../clickhouse/column-string';
+import { ArrayColumn } from '../clickhouse/column-nested';
+import { StringColumn } from '../clickhouse/column-string';
 
 /** What the mirror of a table is made of: the ClickHouse type of each column, and which columns are its key. */
 export interface RowShape {
@@ -12,19 +12,18 @@ export interface RowShape {
   readonly key: readonly number[];
 }
 
-const NULLS_TYPE = 'Array(LowCardinality(String))';
-
 /** Rows without a sign: `columns` as the shape has them, and `nulls`, the names of arrays and maps that are NULL. */
 export class MirrorRows {
   readonly shape: RowShape;
   readonly columns: readonly Column[];
   readonly nulls: ArrayColumn;
+  private readonly names = new StringColumn();
   private readonly keyCell: readonly Column[];
 
   constructor(shape: RowShape) {
     this.shape = shape;
     this.columns = shape.columns.map(({ type }) => createColumn(type));
-    this.nulls = createColumn(NULLS_TYPE) as ArrayColumn;
+    this.nulls = new ArrayColumn('Array(String)', this.names);
     this.keyCell = shape.key.map((index) => createColumn(shape.columns[index]?.type ?? ''));
   }
 
@@ -47,21 +46,19 @@ export class MirrorRows {
 
   /** Appends a row whose columns come from different rows, and with each array or map whether it is NULL there. */
   appendPicked(pick: (column: number) => RowRef): void {
-    const element = this.nulls.element as StringColumn;
     this.columns.forEach((column, index) => {
       const { rows, row } = pick(index);
       const from = rows.columns[index];
       if (from !== undefined) column.appendFrom(from, row);
       const name = this.shape.columns[index]?.name ?? '';
-      if (rows.nullNames(row).includes(name)) element.appendText(name);
+      if (rows.nullNames(row).includes(name)) this.names.appendText(name);
     });
     this.nulls.endRow();
   }
 
   nullNames(row: number): string[] {
-    const element = this.nulls.element as StringColumn;
     const names: string[] = [];
-    for (let i = this.nulls.start(row); i < this.nulls.end(row); i++) names.push(element.textAt(i));
+    for (let i = this.nulls.start(row); i < this.nulls.end(row); i++) names.push(this.names.textAt(i));
     return names;
   }
 

@@ -16,7 +16,10 @@ export type SnapshotState =
  * Tells which `r` rows may be appended (1 in the result): those that meet nothing but `r` of their own run. Every other
  * `r` may repeat a row that stands in the mirror already. Also tells the state after the block.
  */
-export function appendableReads(block: ChangeBlock, from: SnapshotState): { appendable: Uint8Array; after: SnapshotState } {
+export function appendableReads(
+  block: ChangeBlock,
+  from: SnapshotState,
+): { appendable: Uint8Array; after: SnapshotState } {
   const appendable = new Uint8Array(block.rowCount);
   let state = from;
   for (let row = 0; row < block.rowCount; row++) {
@@ -51,15 +54,8 @@ export function chooseMode(facts: ModeFacts): Mode {
 
 function appends(row: number, { block, appendable, wholeBefore, withheld }: ModeFacts): boolean {
   if (withheld.has(row)) return false;
-  switch (block.ops[row]) {
-    case OP.c:
-      return true;
-    case OP.u:
-    case OP.d:
-      return wholeBefore && block.has(block.before, row);
-    case OP.r:
-      return appendable[row] === 1;
-    default:
-      return false;
-  }
+  const op = block.ops[row];
+  if (op === OP.c) return true;
+  if (op === OP.r) return appendable[row] === 1;
+  return wholeBefore && block.has(block.before, row);
 }

@@ -51,7 +51,8 @@ export function needTwins(rows: JudgedRows, from: Watermark): number[] {
     const commitLsn = rows.commitLsn(row);
     const lsn = rows.lsn(row);
     if (isBeyond(commitLsn, lsn, highest)) highest = { commitLsn, lsn };
-    else if (lsn === highest.lsn && (commitLsn === highest.commitLsn || commitLsn === -1 || highest.commitLsn === -1)) level.push(row);
+    else if (lsn === highest.lsn && (commitLsn === highest.commitLsn || commitLsn === -1 || highest.commitLsn === -1))
+      level.push(row);
     else {
       wentBack = true;
       candidates.push(row);
@@ -64,7 +65,11 @@ export function needTwins(rows: JudgedRows, from: Watermark): number[] {
  * Marks the redelivered rows (1 in the result) and tells the watermark after them.
  * @param twins identities, of the rows that `needTwins` named, that `changes` holds at a lower offset.
  */
-export function judge(rows: JudgedRows, from: Watermark, twins: ReadonlySet<string>): { redelivered: Uint8Array; after: Watermark } {
+export function judge(
+  rows: JudgedRows,
+  from: Watermark,
+  twins: ReadonlySet<string>,
+): { redelivered: Uint8Array; after: Watermark } {
   const redelivered = new Uint8Array(rows.rowCount);
   let position = from.position;
   let atMark: number[] = [];

@@ -41,7 +41,7 @@ describe('the settings', () => {
       kafka: {
         brokers: ['localhost:9092'],
         groupId: 'debezium-clickhouse',
-        sessionTimeoutMs: 45_000,
+        sessionTimeoutMs: 15_000,
         topicRefreshMs: 3_000,
       },
       topicPrefix: 'cdc',

@@ -1,0 +1,121 @@
+/** Steps 0 to 3 of the protocol for one block: look first, announce, `changes`, mirrors. */
+import type { Guard } from '../clickhouse/insert';
+import { ServiceError, type ErrorCode } from '../errors';
+import type { TopicPartition } from '../model';
+import type { ChangeBlock } from '../plan/change-block';
+import { encodeNote, type AnnouncedBlock } from '../plan/commit';
+import type { SnapshotState } from '../plan/mode';
+import type { Watermark } from '../plan/position';
+import { machineryTable } from './assign';
+import { patiently } from './patience';
+import type { DeliveryLimits, DeliveryPorts } from './ports';
+import { prepareBlock, type Prepared } from './prepare';
+
+/** Thrown to go back to assignment: fenced, refused, or the target was replaced. What was announced is redone from there. */
+export class Reassign extends Error {}
+
+/** What is known of a partition from the blocks before. */
+export interface Past {
+  readonly watermark: Watermark;
+  readonly snapshot: SnapshotState;
+  /** H when the partition was assigned. */
+  readonly highest: number;
+}
+
+export interface BlockWriterOptions {
+  readonly of: TopicPartition;
+  readonly epoch: number;
+  /** The UUID of `changes` that the assignment was made for. */
+  readonly target: string;
+  readonly ports: DeliveryPorts;
+  readonly limits: DeliveryLimits;
+  readonly signal: AbortSignal;
+}
+
+export interface BlockWriter {
+  /**
+   * Writes a block exactly once; what it returns holds for the next one. `redo` is what was announced for it before.
+   * Throws `Reassign`, or the signal's reason between two requests.
+   */
+  write(block: ChangeBlock, past: Past, redo: AnnouncedBlock | null): Promise<Past>;
+  /** Acknowledges everything below `offset`. Throws `Reassign` when fenced. */
+  acknowledge(offset: number): Promise<void>;
+}
+
+export function createBlockWriter({ of, epoch, target, ports, limits, signal }: BlockWriterOptions): BlockWriter {
+  const waiting = { signal, emit: ports.emit };
+
+  /** The same words again while there is no answer, so that a late one leaves no other bounds. */
+  const commit = async (offset: number, announced: AnnouncedBlock | null): Promise<void> => {
+    const metadata = encodeNote({ target, announced });
+    const outcome = await patiently(() => ports.log.commit(epoch, { ...of, offset, metadata }), waiting);
+    if (outcome === 'fenced') throw new Reassign();
+  };
+
+  /** Step 0. The clock is read before the announce is sent; reading it again would move the guard's deadline. */
+  const lookFirst = async (
+    block: ChangeBlock,
+    past: Past,
+    redo: AnnouncedBlock | null,
+  ): Promise<{ prepared: Prepared; guard: Guard; at: number }> => {
+    const { start, end } = block;
+    const at = redo?.at ?? ports.now();
+    const seen = redo !== null || start <= past.highest;
+    const glance = await ports.glance();
+    const changes = machineryTable(glance, 'changes');
+    if (changes.uuid !== target) throw new Reassign();
+    const quarantine = machineryTable(glance, 'quarantine');
+    const prepared = await prepareBlock(
+      block,
+      { ...of, ...past, start, end, at, seen, changes, quarantine },
+      ports,
+      limits,
+    );
+    const { clockMs } = await ports.glance();
+    return { prepared, at, guard: { changes, deadlineMs: clockMs + limits.guardSeconds * 1_000 } };
+  };
+
+  /** Steps 2 and 3: in order; each repeated with its token while the guard allows, else the block is redone from step 0. */
+  const insertAll = async (
+    { start, end }: ChangeBlock,
+    { inserts, truncates, seen }: Prepared,
+    guard: Guard,
+  ): Promise<void> => {
+    const seconds = seen ? limits.insertSeconds * 2 : limits.insertSeconds;
+    const giveUpAt = performance.now() + limits.guardSeconds * 1_000;
+    const redo = (reason: ErrorCode): never => {
+      ports.emit({ tag: 'redo', ...of, start, end, reason });
+      throw new Reassign();
+    };
+    const persist = (action: () => Promise<void>): Promise<void> =>
+      patiently(() => (performance.now() > giveUpAt ? redo('CLICKHOUSE_UNREACHABLE') : action()), waiting);
+    try {
+      for (const insert of inserts) await persist(() => ports.insert(insert, guard, seconds));
+      for (const { table, below } of truncates) await persist(() => ports.removeBelow(table, of, below));
+    } catch (error) {
+      if (error instanceof ServiceError && error.code === 'GUARD_REFUSED') redo(error.code);
+      throw error;
+    }
+  };
+
+  const report = ({ start, end }: ChangeBlock, prepared: Prepared, ms: number): void => {
+    const modes = Object.fromEntries([
+      ...prepared.modes.map(({ table, mode }) => [table, mode] as const),
+      ...prepared.truncates.map(({ table }) => [table.name, 'truncate'] as const),
+    ]);
+    ports.emit({ tag: 'block-written', ...of, start, end, rows: prepared.rowCount, modes, ms: Math.round(ms) });
+    for (const { offset, code } of prepared.bad) ports.emit({ tag: 'record-quarantined', ...of, offset, code });
+  };
+
+  return {
+    async write(block, past, redo) {
+      const startedAt = performance.now();
+      const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting);
+      await commit(block.start, { end: block.end, at });
+      await insertAll(block, prepared, guard);
+      report(block, prepared, performance.now() - startedAt);
+      return { watermark: prepared.watermark, snapshot: prepared.snapshot, highest: past.highest };
+    },
+    acknowledge: (offset) => commit(offset, null),
+  };
+}

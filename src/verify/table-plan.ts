@@ -1,0 +1,180 @@
+/** What of a table is compared, and the statements that ask both sides for it. */
+import { changeExpression } from '../clickhouse/change-expression';
+import type { MirrorColumn, MirrorLayout } from '../clickhouse/mirror-layout';
+import { quoteName, quoteText } from '../clickhouse/quote';
+import type { SourceColumn, SourceTable } from '../model';
+import { mirrorText } from './mirror-text';
+import { notComparedReason, sourceText } from './source-text';
+
+/** A column that is compared. */
+interface Compared {
+  readonly column: MirrorColumn;
+  readonly base: string;
+  readonly inKey: boolean;
+  readonly text: string;
+  readonly altered: string | null;
+}
+
+export interface NotCompared {
+  readonly column: string;
+  readonly reason: string;
+}
+
+/** Where the rows of a table are. */
+export interface TablePlace {
+  readonly source: SourceTable;
+  /** True for a partitioned table: its rows are in its partitions. Those of other children belong to the children. */
+  readonly partitioned: boolean;
+  /** Qualified and quoted. */
+  readonly mirror: string;
+  readonly changes: string;
+}
+
+/** Part of a table: rows by a hash of their key, so that both sides choose alike whatever their collations. */
+export interface Share {
+  /** The top bits of the key's hash say which of 2^bits buckets a row is in. */
+  readonly bits: number;
+  /** Of 2^32 keys about so many are looked at; 2^32 for all. */
+  readonly sample: number;
+}
+
+/** The statements about one table. A row is known by the MD5 of its key, in 32 hexadecimal digits. */
+export interface TablePlan {
+  readonly names: readonly string[];
+  /** Indexes into `names`. */
+  readonly key: readonly number[];
+  readonly notCompared: readonly NotCompared[];
+  /** Columns a policy may alter; the sums `altered_<n>` of the source's buckets count them. */
+  readonly policies: readonly string[];
+  /** Per bucket: `bucket`, `row_count`, `sum_a`, `sum_b`, and `altered_<n>`. */
+  sourceBuckets(share: Share): string;
+  mirrorBuckets(share: Share): string;
+  /** `row_key` and `row_hash` of the rows in some buckets. */
+  sourceHashes(share: Share, buckets: readonly number[]): string;
+  mirrorHashes(share: Share, buckets: readonly number[]): string;
+  /** `row_key` and `cells` of the rows with some keys; the keys are parameter 1 of the source's statement. */
+  sourceRows(): string;
+  mirrorRows(keys: readonly string[]): string;
+  /** Events of some keys: `row_key, topic, partition, offset, op, hidden, cells, unavailable`, `lsn` and `commit_lsn`. */
+  events(keys: readonly string[], where: string, hidden: string): string;
+  /** The same for envelopes that are not in `changes`, given as texts. */
+  strangers(envelopes: readonly string[]): string;
+  /** `cells` and `signs` of keys whose signs do not add up to 0 or 1. */
+  wrongSigns(limit: number): string;
+}
+
+const ALL = 0x100000000;
+/** Forms whose text has no `|` and is never `~`. */
+const PLAIN = new Set(['int', 'bool', 'uuid', 'date', 'timestamp', 'timestamptz', 'time', 'decimal', 'float', 'hex', 'bit', 'bits', 'point']);
+
+/** The plan; a text says why the table cannot be compared. `standing`: the columns that the mirror has. */
+export function planTable(place: TablePlace, layout: MirrorLayout, standing: ReadonlySet<string>): TablePlan | string {
+  const { source, mirror, changes } = place;
+  const notCompared: NotCompared[] = layout.omitted.map(({ name, reason }) => ({ column: name, reason: OMITTED[reason] }));
+  const compared: Compared[] = [];
+  for (const [index, column] of layout.columns.entries()) {
+    const of = source.columns.find(({ name }) => name === column.name);
+    if (of === undefined) continue;
+    const inKey = layout.key.includes(index);
+    const reason = standing.has(column.name) ? notComparedReason(column, of) : 'the mirror has no such column yet';
+    if (reason === null) compared.push({ column, base: of.base, inKey, ...sourceText(column, of, `s.${quoteSource(of)}`) });
+    else if (inKey) return `its key column ${column.name} cannot be compared: ${reason}`;
+    else notCompared.push({ column: column.name, reason });
+  }
+  // In the order of the key, so that both sides hash the same text.
+  const keyed = layout.key.map((index) => compared.find(({ column }) => column.name === layout.columns[index]?.name)).filter((one) => one !== undefined);
+  const policies = compared.filter(({ altered }) => altered !== null);
+
+  const sourceFrame = (some: readonly Compared[]): string => some.map(frameInSource).join(' || ');
+  const from = `FROM ${place.partitioned ? '' : 'ONLY '}${quoteId(source.schema)}.${quoteId(source.name)} AS s`;
+  const flags = policies.map(({ altered }, index) => `, coalesce(${altered}, false)::int AS altered_${index}`).join('');
+  const hashedSource = (also: string): string => `(SELECT md5(${sourceFrame(keyed)}) AS row_key, md5(${sourceFrame(compared)}) AS row_hash${also} ${from}) AS hashed`;
+  const sourceBucket = ({ bits }: Share): string => `(('x' || substr(row_key, 1, 8))::bit(32)::bigint >> ${32 - bits})`;
+  const sourceSample = ({ sample }: Share): string => (sample >= ALL ? 'true' : `('x' || substr(row_key, 25, 8))::bit(32)::bigint < ${sample}`);
+  const half = (at: number): string => `sum(('x' || substr(row_hash, ${at}, 16))::bit(64)::bigint)::text`;
+
+  const rowOf = (value: (one: Compared) => string, isNull: (one: Compared) => string): MirrorSide => ({
+    key: `MD5(concat('', ${keyed.map((one) => frameInMirror(one, value(one), isNull(one))).join(', ')}))`,
+    hash: `MD5(concat('', ${compared.map((one) => frameInMirror(one, value(one), isNull(one))).join(', ')}))`,
+    cells: `[${compared.map((one) => `if(${isNull(one)}, NULL, ${mirrorText(one.column, one.base, value(one))})`).join(', ')}]::Array(Nullable(String))`,
+  });
+  const own = rowOf(({ column }) => quoteName(column.name), mirrorNull);
+  const image = rowOf(({ column }) => changeExpression(column, 'row_image'), imageNull);
+  const standingRows = `FROM ${mirror} FINAL WHERE _sign = 1`;
+  const hashedMirror = `(SELECT ${own.key} AS row_key, ${own.hash} AS row_hash ${standingRows})`;
+  const mirrorBucket = ({ bits }: Share): string => `bitShiftRight(toUInt64(reinterpretAsUInt32(reverse(substring(row_key, 1, 4)))), ${32 - bits})`;
+  const mirrorSample = ({ sample }: Share): string => (sample >= ALL ? '1' : `reinterpretAsUInt32(reverse(substring(row_key, 13, 4))) < ${sample}`);
+  const mirrorHalf = (at: number): string => `toString(sum(toInt128(reinterpretAsInt64(reverse(substring(row_hash, ${at}, 8))))))`;
+  const among = (keys: readonly string[]): string => `row_key IN (${keys.map((key) => `unhex('${key}')`).join(', ')})`;
+  const OP_IMAGE = `if(op = 'd', if(before = '', key, before), after)`;
+
+  return {
+    names: compared.map(({ column }) => column.name),
+    key: keyed.map((one) => compared.indexOf(one)),
+    notCompared,
+    policies: policies.map(({ column }) => column.name),
+    sourceBuckets: (share) =>
+      `SELECT ${sourceBucket(share)}::int AS bucket, count(*)::int AS row_count, ${half(1)} AS sum_a, ${half(17)} AS sum_b` +
+      `${policies.map((_, index) => `, sum(altered_${index})::int AS altered_${index}`).join('')} FROM ${hashedSource(flags)} WHERE ${sourceSample(share)} GROUP BY 1`,
+    mirrorBuckets: (share) =>
+      `SELECT toUInt32(${mirrorBucket(share)}) AS bucket, toUInt32(count()) AS row_count, ${mirrorHalf(1)} AS sum_a, ${mirrorHalf(9)} AS sum_b ` +
+      `FROM ${hashedMirror} WHERE ${mirrorSample(share)} GROUP BY bucket`,
+    sourceHashes: (share, buckets) =>
+      `SELECT row_key, row_hash FROM ${hashedSource('')} WHERE ${sourceSample(share)} AND ${sourceBucket(share)} = ANY('{${buckets.join(',')}}'::bigint[])`,
+    mirrorHashes: (share, buckets) =>
+      `SELECT lower(hex(row_key)) AS row_key, lower(hex(row_hash)) AS row_hash FROM ${hashedMirror} WHERE ${mirrorSample(share)} AND ${mirrorBucket(share)} IN (${buckets.join(', ')})`,
+    sourceRows: () => `SELECT row_key, cells FROM (SELECT md5(${sourceFrame(keyed)}) AS row_key, ARRAY[${compared.map(({ text }) => text).join(', ')}]::text[] AS cells ${from}) AS hashed WHERE row_key = ANY($1)`,
+    mirrorRows: (keys) => `SELECT lower(hex(row_key)) AS row_key, cells FROM (SELECT ${own.key} AS row_key, ${own.cells} AS cells ${standingRows}) WHERE ${among(keys)}`,
+    events: (keys, where, hidden) =>
+      `SELECT lower(hex(row_key)) AS row_key, topic, partition, offset, op, hidden, cells, unavailable, lsn, commit_lsn FROM (SELECT ${image.key} AS row_key, ${image.cells} AS cells, ` +
+      `topic, partition, offset, op, unavailable, lsn, commit_lsn, toUInt8(${hidden}) AS hidden FROM (SELECT *, ${OP_IMAGE} AS row_image FROM ${changes} ` +
+      `WHERE schema = ${quoteText(source.schema)} AND table = ${quoteText(source.name)} AND redelivered = 0 AND op != 't' AND (${where}))) WHERE ${among(keys)} ORDER BY topic, partition, offset`,
+    strangers: (envelopes) =>
+      `SELECT lower(hex(${image.key})) AS row_key, op, ${image.cells} AS cells FROM (SELECT JSONExtractString(envelope, 'op') AS op, JSONExtractRaw(envelope, if(op = 'd', 'before', 'after')) AS row_image ` +
+      `FROM (SELECT arrayJoin([${envelopes.map(quoteText).join(', ')}]) AS envelope) WHERE JSONExtractString(envelope, 'source', 'schema') = ${quoteText(source.schema)} ` +
+      `AND JSONExtractString(envelope, 'source', 'table') = ${quoteText(source.name)}) WHERE op IN ('c', 'u', 'd', 'r')`,
+    wrongSigns: (limit) =>
+      `SELECT lower(hex(${own.key})) AS row_key, [${keyed.map((one) => mirrorText(one.column, one.base, quoteName(one.column.name))).join(', ')}]::Array(String) AS cells, toInt32(sum(_sign)) AS signs FROM ${mirror} ` +
+      `GROUP BY ${keyed.map(({ column }) => quoteName(column.name)).join(', ')} HAVING signs NOT IN (0, 1) LIMIT ${limit} SETTINGS optimize_aggregation_in_order = 1`,
+  };
+}
+
+interface MirrorSide {
+  readonly key: string;
+  readonly hash: string;
+  readonly cells: string;
+}
+
+const OMITTED = { 'unsupported-type': 'Debezium does not send this type', generated: 'generated columns are not in the stream' } as const;
+
+/** A text with its length where it could hold anything, so that the texts of a row cannot be read in two ways. */
+function frameInSource({ column, text }: Compared): string {
+  return isPlain(column) ? `coalesce(${text}, '~') || '|'` : `coalesce(octet_length(${text}) || ':' || (${text}), '~') || '|'`;
+}
+
+function frameInMirror({ column, base }: Compared, value: string, isNull: string): string {
+  const text = mirrorText(column, base, value);
+  const framed = isPlain(column) ? `concat(${text}, '|')` : `concat(toString(length(${text})), ':', ${text}, '|')`;
+  return `if(${isNull}, '~|', ${framed})`;
+}
+
+function isPlain({ codec }: MirrorColumn): boolean {
+  return !codec.array && PLAIN.has(codec.form);
+}
+
+/** A NULL that the type cannot hold is named in `_nulls`. */
+function mirrorNull({ column, inKey }: Compared): string {
+  return inKey ? '0' : `(isNull(${quoteName(column.name)}) OR has(_nulls, ${quoteText(column.name)}))`;
+}
+
+function imageNull({ column }: Compared): string {
+  return `(JSONExtractRaw(row_image, ${quoteText(column.name)}) IN ('', 'null'))`;
+}
+
+function quoteSource({ name }: SourceColumn): string {
+  return quoteId(name);
+}
+
+function quoteId(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
