@@ -1,7 +1,7 @@
 /** All partitions of this process: follows the group's assignments, new topics, and the order to stop. */
 import type { ServiceError } from '../errors';
 import type { Emit } from '../events';
-import type { LogListener } from '../kafka/consumer';
+import type { LogListener } from '../kafka/log';
 import type { TopicPartition } from '../model';
 import type { Filter } from '../pipeline';
 import { deliverPartition, type PartitionDelivery } from './partition';

@@ -5,7 +5,7 @@ import type { LookUps } from '../clickhouse/look-ups';
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import type { Transcoder } from '../debezium/transcode';
 import type { Emit } from '../events';
-import type { Log } from '../kafka/consumer';
+import type { Log } from '../kafka/log';
 import type { TopicPartition } from '../model';
 import type { WideId } from '../plan/audit-rows';
 import type { BlockTable } from '../plan/change-block';

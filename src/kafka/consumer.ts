@@ -10,7 +10,9 @@ import {
   type SASLOptions,
 } from 'kafkajs';
 import { ServiceError } from '../errors';
-import type { RecordChunk, TopicPartition } from '../model';
+import type { TopicPartition } from '../model';
+import { gatherCommits } from './commits';
+import type { Log, LogListener } from './log';
 import { quietRequestQueue } from './request-queue';
 import { handOverWholeBatches, toChunk } from './whole-batches';
 
@@ -23,59 +25,6 @@ export interface KafkaOptions {
   readonly sasl?: SASLOptions;
   /** Longest time a chunk may hold back the fetch loop before its partition is paused instead, ms. */
   readonly holdMs: number;
-}
-
-/** What the group member tells its owner. Called in order; `onAssigned` synchronously, before the first fetch of the epoch. */
-export interface LogListener {
-  /** A new generation: everything of earlier epochs is void. All partitions are paused until `start` is called for each. */
-  onAssigned(epoch: number, partitions: readonly TopicPartition[]): void;
-  /** Records of a started partition. A promise means "no room": it resolves when there is room again. Must not throw. */
-  onChunk(chunk: RecordChunk): Promise<void> | null;
-  /** Kafka no longer holds the next offset: kafkajs jumped and overwrote the commit. Find the start anew. */
-  onOutOfRange(partition: TopicPartition): void;
-  /** The member died (broker away, handler bug); it will be made anew after a pause. `attempt` counts from 1 since it last worked. */
-  onCrash(error: ServiceError, attempt: number): void;
-}
-
-/** One offset to commit. Every commit of ours carries metadata. */
-export interface Commit extends TopicPartition {
-  readonly offset: number;
-  readonly metadata: string;
-}
-
-export interface Committed extends TopicPartition {
-  /** null when the group has none; kafkajs's −1 and −2 count as none. */
-  readonly offset: number | null;
-  readonly metadata: string | null;
-}
-
-export interface Bounds extends TopicPartition {
-  /** The first offset held, and the one after the last. */
-  readonly low: number;
-  readonly high: number;
-}
-
-export interface Log {
-  /** Joins the group with these topics; called again with others it leaves and joins anew (a new epoch). */
-  subscribe(topics: readonly string[]): Promise<void>;
-  /** Begins to deliver an assigned partition at `offset`; ignored when `epoch` is no longer current. */
-  start(partition: TopicPartition, offset: number, epoch: number): void;
-  /** Stops delivering a partition until the next `start`. */
-  halt(partition: TopicPartition): void;
-  /**
-   * Commits in one request with all others that are ready in this tick. `fenced`: the generation is over, nothing was
-   * or will be committed under this epoch. Throws KAFKA_REQUEST_FAILED when there was no answer: then repeat the same words.
-   */
-  commit(epoch: number, commit: Commit): Promise<'ok' | 'fenced'>;
-  committed(partitions: readonly TopicPartition[]): Promise<Committed[]>;
-  bounds(topic: string): Promise<Bounds[]>;
-  topics(): Promise<string[]>;
-  /** False until this run delivered its first chunk: kafkajs has no safe way to commit before. */
-  canCommit(): boolean;
-  /** The current epoch; 0 before the first assignment. */
-  epoch(): number;
-  /** Leaves the group. Idempotent. */
-  stop(): Promise<void>;
 }
 
 /** kafkajs cannot be interrupted while it waits to join: then the broker forgets the member after its session timeout. */
@@ -274,10 +223,8 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
       }
     },
     async committed(partitions) {
-      const byTopic = groupByTopic(partitions);
-      const answers = await ask((client) =>
-        client.fetchOffsets({ groupId: options.groupId, topics: [...byTopic.keys()] }),
-      );
+      const topics = [...new Set(partitions.map(({ topic }) => topic))];
+      const answers = await ask((client) => client.fetchOffsets({ groupId: options.groupId, topics }));
       return answers.flatMap(({ topic, partitions: found }) =>
         found.map(({ partition, offset, metadata }) => ({
           topic,
@@ -303,43 +250,6 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
       return stopping;
     },
   };
-}
-
-/** Joins the commits of one tick into one OffsetCommit. All of them share its fate, as kafkajs throws if one fails. */
-function gatherCommits(
-  send: (epoch: number, offsets: OffsetsByTopicPartition) => Promise<void>,
-): (epoch: number, commit: Commit) => Promise<void> {
-  let waiting: { epoch: number; commits: Commit[]; sent: Promise<void> } | null = null;
-  return (epoch, commit) => {
-    if (waiting?.epoch !== epoch) {
-      const batch = { epoch, commits: [] as Commit[], sent: Promise.resolve() };
-      batch.sent = Promise.resolve().then(() => {
-        if (waiting === batch) waiting = null;
-        return send(epoch, asOffsets(batch.commits));
-      });
-      waiting = batch;
-    }
-    waiting.commits.push(commit);
-    return waiting.sent;
-  };
-}
-
-function asOffsets(commits: readonly Commit[]): OffsetsByTopicPartition {
-  const topics = [...groupByTopic(commits)].map(([topic, of]) => ({
-    topic,
-    partitions: of.map(({ partition, offset, metadata }) => ({ partition, offset: String(offset), metadata })),
-  }));
-  return { topics };
-}
-
-function groupByTopic<T extends TopicPartition>(items: readonly T[]): Map<string, T[]> {
-  const byTopic = new Map<string, T[]>();
-  for (const item of items) {
-    const of = byTopic.get(item.topic);
-    if (of === undefined) byTopic.set(item.topic, [item]);
-    else of.push(item);
-  }
-  return byTopic;
 }
 
 function unreachable({ brokers }: KafkaOptions, cause: unknown): ServiceError {
