@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help up down clean distclean status env psql logs build install node-check
+.PHONY: help demo up down clean distclean status env psql logs build install node-check
 
 # What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
 STACK_CLI := npm run -s stack --
@@ -12,6 +12,9 @@ BUILT := dist/.built
 
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(BUILT) ## from nothing to rows arriving in ClickHouse, step by step; ends by itself without a terminal
+	@npm run -s demo
 
 up: $(BUILT) ## start everything; STACK=docker|local, CONNECTOR=json|json-schema|avro|none
 	@$(STACK_CLI) up

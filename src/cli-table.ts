@@ -6,6 +6,8 @@ export interface TextTable {
   readonly rows: readonly (readonly string[])[];
   /** Columns of the terminal. Cells are cut so that no line is longer, as far as the number of columns allows. */
   readonly width: number;
+  /** Indexes of the columns that are cut first; the others only when that is not enough. All of them if not given. */
+  readonly cutFirst?: readonly number[];
 }
 
 /** Narrower than this a cell tells nothing. */
@@ -14,12 +16,13 @@ const LEAST_CELL = 4;
 const AROUND_CELL = 3;
 
 /** The table as lines, without a line break at the end. Cells are made safe for a terminal first. */
-export function fittedTable({ head, rows, width }: TextTable): string {
+export function fittedTable({ head, rows, width, cutFirst }: TextTable): string {
   const shown = rows.map((row) => row.map(withoutControls));
   const natural = head.map((title, column) =>
     Math.max(...[title, ...shown.map((row) => row[column] ?? '')].map(cells)),
   );
-  const widths = shrink(natural, width - AROUND_CELL * head.length - 1);
+  const room = width - AROUND_CELL * head.length - 1;
+  const widths = shrink(shrink(natural, room, cutFirst), room);
   const table = new Table({
     head: [...head],
     colWidths: widths.map((cell) => cell + AROUND_CELL - 1),
@@ -29,16 +32,19 @@ export function fittedTable({ head, rows, width }: TextTable): string {
   return table.toString();
 }
 
-/** Takes from the widest columns, as evenly as can be, until their sum is at most `room`. */
-export function shrink(widths: readonly number[], room: number): number[] {
+/** Takes from the widest of the columns in `from`, as evenly as can be, until the sum of all is at most `room`. */
+export function shrink(widths: readonly number[], room: number, from?: readonly number[]): number[] {
+  const limit = (width: number, column: number, cap: number): number =>
+    from === undefined || from.includes(column) ? Math.min(width, cap) : width;
+  const sum = (cap: number): number => widths.reduce((total, width, column) => total + limit(width, column, cap), 0);
   let cap = Math.max(...widths, LEAST_CELL);
-  const sum = (): number => widths.reduce((total, width) => total + Math.min(width, cap), 0);
-  while (cap > LEAST_CELL && sum() > room) cap--;
-  let spare = Math.max(0, room - sum());
-  return widths.map((width) => {
-    if (width <= cap || spare === 0) return Math.min(width, cap);
+  while (cap > LEAST_CELL && sum(cap) > room) cap--;
+  let spare = Math.max(0, room - sum(cap));
+  return widths.map((width, column) => {
+    const limited = limit(width, column, cap);
+    if (limited === width || spare === 0) return limited;
     spare--;
-    return cap + 1;
+    return limited + 1;
   });
 }
 
