@@ -34,6 +34,13 @@ export type ServiceEvent =
   | ({ readonly tag: 'record-quarantined'; readonly code: ErrorCode; readonly offset: number } & TopicPartition)
   | ({ readonly tag: 'records-skipped'; readonly kinds: Readonly<Record<string, number>> } & TopicPartition)
   | { readonly tag: 'table-mirrored'; readonly table: string; readonly view: string }
+  | ({
+      readonly tag: 'truncate-not-mirrored';
+      readonly offset: number;
+      readonly table: string;
+      /** Partitions of the topic. */
+      readonly partitions: number;
+    } & TopicPartition)
   | { readonly tag: 'rows-lost-in-rebuild'; readonly table: string; readonly lost: number }
   | { readonly tag: 'table-not-mirrored'; readonly table: string; readonly code: TableCode; readonly reason: string }
   | Waiting
@@ -94,6 +101,11 @@ export function describe(event: ServiceEvent): Description {
       return info(event.tag, topicsMessage(event.added, event.gone), { added: event.added, gone: event.gone });
     case 'table-mirrored':
       return info(event.tag, `${event.table} is mirrored`, { table: event.table, view: event.view });
+    case 'truncate-not-mirrored': {
+      const { tag, table, topic, partition, offset, partitions } = event;
+      const message = `${table} was truncated, but its topic has ${partitions} partitions, so the mirror cannot follow; drop the mirror, it is built again from changes`;
+      return { level: 'error', message, fields: { event: tag, table, topic, partition, offset } };
+    }
     case 'rows-lost-in-rebuild': {
       const { table, lost } = event;
       const message = `the mirror of ${table} lacks ${lost} rows whose values changes does not hold; take a new snapshot of it`;

@@ -32,6 +32,10 @@ export interface Delivery {
   idleMs(): number;
 }
 
+/** Keys and images that all open and waiting blocks of a process may hold, about; a partition may always have 1 MiB. */
+const BLOCK_MEMORY_BYTES = 256 << 20;
+const LEAST_BLOCK_BYTES = 1 << 20;
+
 /** How long a stop waits for ClickHouse, Kafka and PostgreSQL to be back. */
 const GIVE_UP_MS = 10_000;
 
@@ -54,6 +58,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       deliveries = new Map();
       for (const delivery of earlier.values()) delivery.abandon();
       if (stopping.signal.aborted) return;
+      const limits = { ...options.limits, blockBytes: shareOfMemory(options.limits.blockBytes, partitions.length) };
       for (const of of partitions) {
         const after = earlier.get(name(of))?.ended ?? Promise.resolve();
         deliveries.set(
@@ -62,7 +67,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
             of,
             epoch,
             ports,
-            limits: options.limits,
+            limits,
             filter: options.filter,
             onFatal: options.onFatal,
             after,
@@ -132,6 +137,14 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     },
     idleMs: () => (joining ? 0 : performance.now() - lastRecordAt),
   };
+}
+
+/** Bytes of a block so that all partitions together stay bounded while ClickHouse is away: each holds two blocks then. */
+function shareOfMemory(blockBytes: number, partitionCount: number): number {
+  return Math.min(
+    blockBytes,
+    Math.max(LEAST_BLOCK_BYTES, Math.floor(BLOCK_MEMORY_BYTES / 2 / Math.max(1, partitionCount))),
+  );
 }
 
 function name({ topic, partition }: TopicPartition): string {

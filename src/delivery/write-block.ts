@@ -8,7 +8,7 @@ import type { SnapshotState } from '../plan/mode';
 import type { Watermark } from '../plan/position';
 import { machineryTable } from './assign';
 import { patiently } from './patience';
-import type { DeliveryLimits, DeliveryPorts } from './ports';
+import type { DeliveryLimits, DeliveryPorts, MirroredTable } from './ports';
 import { prepareBlock, type Prepared } from './prepare';
 
 /** Thrown to go back to assignment: fenced, refused, or the target was replaced. What was announced is redone from there. */
@@ -75,6 +75,13 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
     return { prepared, at, guard: { changes, deadlineMs: clockMs + limits.guardSeconds * 1_000 } };
   };
 
+  /** A truncate is ordered against rows only where the topic has one partition; else the mirror is left as it is, and that is said. */
+  const truncate = async (table: MirroredTable, below: number): Promise<void> => {
+    const { length } = await ports.log.bounds(of.topic);
+    if (length === 1) await ports.removeBelow(table, of, below);
+    else ports.emit({ tag: 'truncate-not-mirrored', ...of, offset: below, table: table.name, partitions: length });
+  };
+
   /** Steps 2 and 3: in order; each repeated with its token while the guard allows, else the block is redone from step 0. */
   const insertAll = async (
     { start, end }: ChangeBlock,
@@ -91,7 +98,7 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
       patiently(() => (performance.now() > giveUpAt ? redo('CLICKHOUSE_UNREACHABLE') : action()), waiting);
     try {
       for (const insert of inserts) await persist(() => ports.insert(insert, guard, seconds));
-      for (const { table, below } of truncates) await persist(() => ports.removeBelow(table, of, below));
+      for (const { table, below } of truncates) await persist(() => truncate(table, below));
     } catch (error) {
       if (error instanceof ServiceError && error.code === 'GUARD_REFUSED') redo(error.code);
       throw error;

@@ -20,44 +20,60 @@ export interface Folded {
   readonly unresolved: readonly FoldEvent[];
 }
 
+/** The rows that stand in the mirror, by key. */
+export interface Standing {
+  readonly rows: MirrorRows;
+  readonly byKey: ReadonlyMap<string, number>;
+}
+
 /**
  * @param images what the events carry
  * @param events in offset order; for reconcile, one event for each key: its truth
- * @param current the rows that stand in the mirror, by key
  */
-export function foldOver(
-  images: MirrorRows,
-  events: readonly FoldEvent[],
-  current: { rows: MirrorRows; byKey: ReadonlyMap<string, number> },
-): Folded {
-  const completed = new MirrorRows(images.shape);
-  const states = new Map<string, RowRef | null>();
-  const origins = new Map<string, RowOrigin>();
-  const unresolved: FoldEvent[] = [];
-  const standing = (key: string): RowRef | null => {
-    const row = current.byKey.get(key);
-    return row === undefined ? null : { rows: current.rows, row };
-  };
-  for (const event of events) {
-    const before = states.has(event.key) ? (states.get(event.key) ?? null) : standing(event.key);
-    const after = next(images, event, before, completed);
-    if (after === undefined) {
-      unresolved.push(event);
-      continue;
-    }
-    states.set(event.key, after);
-    origins.set(event.key, event.origin);
-  }
+export function foldOver(images: MirrorRows, events: readonly FoldEvent[], standing: Standing): Folded {
+  const { states, unresolved } = replay(images, events, standing);
   const signed = new SignedRows(images.shape);
-  for (const [key, state] of states) {
-    const stood = standing(key);
-    const origin = origins.get(key);
-    if (origin === undefined) continue;
-    if (stood !== null && state !== null && stood.rows.equals(stood.row, state.rows, state.row)) continue;
+  for (const [key, { row, origin }] of states) {
+    const stood = standingRow(standing, key);
+    if (stood !== null && row !== null && stood.rows.equals(stood.row, row.rows, row.row)) continue;
     if (stood !== null) signed.append(-1, stood.rows, stood.row, origin);
-    if (state !== null) signed.append(1, state.rows, state.row, origin);
+    if (row !== null) signed.append(1, row.rows, row.row, origin);
   }
   return { signed, unresolved };
+}
+
+/** What became of a key: its row, null when it is gone, and the last event that touched it. */
+interface KeyState {
+  readonly row: RowRef | null;
+  readonly origin: RowOrigin;
+}
+
+function replay(
+  images: MirrorRows,
+  events: readonly FoldEvent[],
+  standing: Standing,
+): { states: Map<string, KeyState>; unresolved: FoldEvent[] } {
+  const completed = new MirrorRows(images.shape);
+  const states = new Map<string, KeyState>();
+  const unresolved: FoldEvent[] = [];
+  let deleted: { lsn: number; row: RowRef } | null = null;
+  for (const event of events) {
+    const { key, origin } = event;
+    const state = states.get(key);
+    const own = state === undefined ? standingRow(standing, key) : state.row;
+    if (!event.present && own !== null) deleted = { lsn: origin.lsn, row: own };
+    // A changed key arrives as a delete and a create with one LSN: what the create withholds lived under the old key.
+    const before = own ?? (deleted?.lsn === origin.lsn ? deleted.row : null);
+    const row = next(images, event, before, completed);
+    if (row === undefined) unresolved.push(event);
+    else states.set(key, { row, origin });
+  }
+  return { states, unresolved };
+}
+
+function standingRow({ rows, byKey }: Standing, key: string): RowRef | null {
+  const row = byKey.get(key);
+  return row === undefined ? null : { rows, row };
 }
 
 /** The row of the key after the event; undefined when a withheld value has nowhere to come from. */
