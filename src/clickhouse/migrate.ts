@@ -23,8 +23,8 @@ function migrationsFolder(): string {
 }
 
 /**
- * Creates the databases (or accepts Atomic ones), runs the migrations that have not run, and returns their names.
- * Every statement is `IF NOT EXISTS`, so a migration that was cut off is run again whole.
+ * Creates the databases (or accepts Atomic ones), runs the migrations that have not run or whose tables were dropped,
+ * and returns their names. Every statement is `IF NOT EXISTS`, so a migration that was cut off is run again whole.
  */
 export async function migrateClickHouse(clickhouse: ClickHouse, databases: Databases): Promise<string[]> {
   for (const name of [databases.views, databases.machinery]) await createDatabase(clickhouse, name);
@@ -34,21 +34,37 @@ export async function migrateClickHouse(clickhouse: ClickHouse, databases: Datab
   );
   const rows = await clickhouse.query<{ name: string }>(`SELECT DISTINCT name FROM ${machinery}.migrations`);
   const known = new Set(rows.map(({ name }) => name));
-  const folder = migrationsFolder();
-  const ran: string[] = [];
-  for (const file of readdirSync(folder)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()) {
-    if (known.has(file)) continue;
-    for (const statement of statements(readFileSync(join(folder, file), 'utf8'))) {
+  const standing = await clickhouse.query<{ name: string }>(
+    'SELECT name FROM system.tables WHERE database = {database:String}',
+    { database: databases.machinery },
+  );
+  const tables = new Set(standing.map(({ name }) => name));
+  const files = migrationFiles();
+  // A table that was dropped is made again as it was: by its migration and by all that came after it.
+  const first = files.findIndex(
+    ({ file, text }) => !known.has(file) || tablesMadeBy(text).some((name) => !tables.has(name)),
+  );
+  const due = first === -1 ? [] : files.slice(first);
+  for (const { file, text } of due) {
+    for (const statement of statements(text)) {
       await clickhouse.command(
         statement.replaceAll('{{machinery}}', machinery).replaceAll('{{views}}', quoteName(databases.views)),
       );
     }
-    await clickhouse.command(`INSERT INTO ${machinery}.migrations (name) VALUES ('${file}')`);
-    ran.push(file);
+    if (!known.has(file)) await clickhouse.command(`INSERT INTO ${machinery}.migrations (name) VALUES ('${file}')`);
   }
+  const ran = due.map(({ file }) => file);
   return ran;
+}
+
+function migrationFiles(): { file: string; text: string }[] {
+  const folder = migrationsFolder();
+  const files = readdirSync(folder).filter((name) => name.endsWith('.sql'));
+  return files.sort().map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }));
+}
+
+function tablesMadeBy(text: string): string[] {
+  return [...text.matchAll(/^CREATE TABLE IF NOT EXISTS \{\{machinery\}\}\.(\w+)/gm)].map(([, name]) => name ?? '');
 }
 
 /** Statements end with a semicolon at the end of a line; comments and strings of ours hold none there. */
