@@ -45,7 +45,7 @@ async function main(screen: Screen): Promise<number> {
       play({ root, state, screen, watching, wasUp, service, signal, interrupt }),
     );
   } finally {
-    if (watching === 'none' && !wasUp) {
+    if (watching === 'none' && !wasUp && (await isStackUp(settings))) {
       screen.say('stopping the parts that the demo started; their data stay');
       await takeDown(settings, screen.say);
     }
@@ -64,9 +64,9 @@ async function withService(
   try {
     return await act(service, AbortSignal.any([interrupt, service.died]));
   } finally {
-    screen.say('stopping the service: it finishes what it has in hand');
+    if (!service.died.aborted) screen.say('stopping the service: it finishes what it has in hand');
     await service.stop();
-    screen.say('stopped');
+    screen.say('the service has stopped');
   }
 }
 
