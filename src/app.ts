@@ -82,6 +82,11 @@ function isOurTopic(prefix: string): (topic: string) => boolean {
   return (topic) => topic.startsWith(`${prefix}.`) || topic === `__debezium-heartbeat.${prefix}`;
 }
 
+/** Topics of tables: neither Debezium's transactions nor its messages, whose names hold no schema. */
+function isTableTopic(prefix: string): (topic: string) => boolean {
+  return (topic) => topic.startsWith(`${prefix}.`) && topic.slice(prefix.length + 1).includes('.');
+}
+
 /** Creates the databases and tables of the service, or brings them up to date. */
 export async function migrate({ config, log }: { config: Config; log: Log }): Promise<void> {
   const clickhouse = connect(config);
@@ -121,6 +126,7 @@ export async function runService({
         limits,
         filter: filterOf(config),
         wants: isOurTopic(config.topicPrefix),
+        holdsChanges: isTableTopic(config.topicPrefix),
         topicRefreshMs: config.kafka.topicRefreshMs,
         onFatal: failed.reject,
         giveUp,

@@ -47,7 +47,7 @@ export interface MirrorStore {
   viewName(schema: string, table: string): string;
   /** Makes the mirror and its views, or brings them in line. A code where that cannot be. */
   ensureMirror(wanted: WantedMirror): Promise<StandingMirror | TableCode>;
-  /** True while the table of that name has that UUID. */
+  /** True while the table of that name has that UUID and was filled from the `changes` that stands. */
   stands(table: TargetTable): Promise<boolean>;
   /** The id under which `wire_schemas` says how the table's images are to be read. */
   recordWireSchema(source: SourceTable): Promise<WideId>;
@@ -77,6 +77,13 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
 
   const targetTable = (name: string, uuid: string): TargetTable => ({ database: databases.machinery, name, uuid });
 
+  /** What `control` says of a mirror that holds exactly what the present `changes` says: both UUIDs. */
+  const pair = async (uuid: string): Promise<string> =>
+    `${uuid} of ${(await find(databases.machinery, 'changes'))?.uuid ?? 'no changes'}`;
+
+  const isKnown = async (name: string, uuid: string): Promise<boolean> =>
+    (await control.get(`mirror:${name}`)) === (await pair(uuid));
+
   /** Builds the mirror beside its name, full, and puts it in place in one step. */
   const build = async ({ layout, view, fill }: WantedMirror, exists: boolean): Promise<TargetTable> => {
     const name = mirrorName(view);
@@ -86,13 +93,15 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     await clickhouse.command(createMirrorSql({ layout, databases, name: view }, shadow), DDL_SETTINGS);
     const made = await find(databases.machinery, shadow);
     const uuid = made?.uuid ?? '';
+    // Read before it is filled: should `changes` be replaced meanwhile, the mirror is built once more.
+    const of = await pair(uuid);
     await fill(targetTable(shadow, uuid), layout);
     await clickhouse.command(
       exists
         ? `EXCHANGE TABLES ${qualified(shadow)} AND ${qualified(name)}`
         : `RENAME TABLE ${qualified(shadow)} TO ${qualified(name)}`,
     );
-    await control.set(`mirror:${name}`, uuid);
+    await control.set(`mirror:${name}`, of);
     if (exists) await clickhouse.command(`DROP TABLE IF EXISTS ${qualified(shadow)} SYNC`);
     return targetTable(name, uuid);
   };
@@ -129,8 +138,7 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
         return 'TABLE_NAME_TAKEN';
       if (taken(await find(databases.machinery, changesViewName(view)), changesViewComment(layout)))
         return 'TABLE_NAME_TAKEN';
-      const known = mirror !== null && (await control.get(`mirror:${mirrorName(view)}`)) === mirror.uuid;
-      if (!known) {
+      if (mirror === null || !(await isKnown(mirrorName(view), mirror.uuid))) {
         const table = await build(wanted, mirror !== null);
         await ensureViews(place, visible);
         return { table, layout, made: 'created' };
@@ -141,7 +149,7 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
       return { table: targetTable(mirrorName(view), mirror.uuid), layout: aligned, made: 'kept' };
     },
     async stands(table) {
-      return (await find(table.database, table.name))?.uuid === table.uuid;
+      return (await find(table.database, table.name))?.uuid === table.uuid && isKnown(table.name, table.uuid);
     },
     async recordWireSchema(source) {
       const definition = JSON.stringify({ wire: 'json', columns: source.columns, key: source.key });
