@@ -1,0 +1,89 @@
+/** Compares `changes` with the topics: each change record there once, with what the record itself says. */
+import type { ClickHouse } from '../../src/clickhouse/client';
+import { changeOf, type TopicRecord } from './topics';
+
+/** A row of `changes`; 64-bit numbers are text. */
+export interface AuditRow {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly op: string;
+  readonly schema: string;
+  readonly table: string;
+  readonly key: string;
+  readonly before: string;
+  readonly after: string;
+  readonly tsUs: string;
+  readonly capturedUs: string;
+  readonly tx_id: string | null;
+  readonly lsn: string | null;
+  readonly commit_lsn: string | null;
+  readonly redelivered: number;
+  readonly unavailable: readonly string[];
+}
+
+/** Rows of `changes` by offset, of one table or of all. */
+export function readAudit(clickhouse: ClickHouse, machinery: string, table?: string): Promise<AuditRow[]> {
+  return clickhouse.query<AuditRow>(
+    `SELECT topic, partition, offset, op, schema, table, key, before, after, toUnixTimestamp64Micro(ts) AS tsUs,
+            toUnixTimestamp64Micro(captured_at) AS capturedUs, tx_id, lsn, commit_lsn, redelivered, unavailable
+       FROM \`${machinery}\`.changes ${table === undefined ? '' : 'WHERE table = {table:String}'}
+      ORDER BY topic, partition, offset`,
+    table === undefined ? undefined : { table },
+  );
+}
+
+/** What is wrong with `changes`, in words; empty when each change record of `records` is there once and right. */
+export function auditFaults(records: readonly TopicRecord[], rows: readonly AuditRow[]): string[] {
+  const faults: string[] = [];
+  const byPlace = new Map<string, AuditRow>();
+  for (const row of rows) {
+    const at = place(row);
+    if (byPlace.has(at)) faults.push(`${at} is in changes more than once`);
+    byPlace.set(at, row);
+  }
+  for (const record of records) {
+    const change = changeOf(record);
+    if (change === null) continue;
+    const at = place(record);
+    const row = byPlace.get(at);
+    byPlace.delete(at);
+    if (row === undefined) {
+      faults.push(`${at} (${change.op}) is not in changes`);
+      continue;
+    }
+    const wire = record.value?.toString('utf8') ?? '';
+    const { source } = change;
+    const expected: readonly [string, unknown, unknown][] = [
+      ['op', row.op, change.op],
+      ['schema', row.schema, source.schema],
+      ['table', row.table, source.table],
+      ['key', row.key, record.key?.toString('utf8') ?? ''],
+      ['ts', row.tsUs, String(source.ts_us)],
+      ['captured_at', row.capturedUs, String(change.ts_us)],
+      ['tx_id', row.tx_id, textOrNull(source.txId)],
+      ['lsn', row.lsn, textOrNull(source.lsn)],
+      ['commit_lsn', row.commit_lsn, commitLsn(source.sequence)],
+      // The text as it was sent, digit for digit.
+      ['before', wire.includes(`"before":${row.before === '' ? 'null' : row.before},`), true],
+      ['after', wire.includes(`"after":${row.after === '' ? 'null' : row.after},`), true],
+    ];
+    for (const [name, actual, wanted] of expected) {
+      if (actual !== wanted) faults.push(`${at} has ${name} ${String(actual)} instead of ${String(wanted)}`);
+    }
+  }
+  for (const at of byPlace.keys()) faults.push(`${at} is in changes, but no such change is in Kafka`);
+  return faults;
+}
+
+function place({ topic, partition, offset }: { topic: string; partition: number; offset: number | string }): string {
+  return `${topic}:${partition}:${offset}`;
+}
+
+function textOrNull(value: number | null): string | null {
+  return value === null ? null : String(value);
+}
+
+function commitLsn(sequence: string | null): string | null {
+  return sequence === null ? null : ((JSON.parse(sequence) as [string | null, string | null])[0] ?? null);
+}
