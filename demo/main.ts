@@ -96,7 +96,8 @@ async function playOn(stage: Stage, clients: { postgres: Postgres; clickhouse: C
   const { root, state, screen, service, signal } = stage;
   const folder = join(root, 'demo');
   const database = state.env.CH_DATABASE;
-  const parts: DemoParts = { ...clients, database, folder, signal, log: service.log };
+  const onLate: DemoParts['onLate'] = (compared) => screen.show(comparisonText(compared, screen.width));
+  const parts: DemoParts = { ...clients, database, folder, signal, log: service.log, onLate };
   await service.reading(signal);
   screen.say('reading from Kafka');
   await clients.postgres.query(readFileSync(join(folder, 'schema.sql'), 'utf8'));

@@ -52,6 +52,8 @@ export interface DemoParts {
   readonly signal: AbortSignal;
   /** Where the service writes its log. */
   readonly log: string;
+  /** Is given both sides when they were not equal in time. */
+  readonly onLate: (compared: readonly Comparison[]) => void;
 }
 
 /** A row of `changes`. */
@@ -105,6 +107,7 @@ export async function awaitEqual(tables: readonly ComparedTable[], parts: DemoPa
     return last.every(({ equal }) => equal) ? last : null;
   };
   const late = (): Error => {
+    parts.onLate(last);
     const behind = last.filter(({ equal }) => !equal).map(({ table }) => table.name);
     return new ServiceError(
       'STACK_FAILED',
