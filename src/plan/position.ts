@@ -11,11 +11,17 @@ export const NO_POSITION: Position = { commitLsn: -1, lsn: -1 };
 
 /**
  * Strictly beyond, as the protocol compares: the pair in order; the LSN alone while the mark's commit LSN is null,
- * because the first transaction's `sequence[0]` is null at first and a number when it is sent again.
+ * because the first transaction's `sequence[0]` is null at first and a number when it is sent again. Once the mark has
+ * one, an event without is of a first transaction, so before it: its twin is looked for.
  */
 export function isBeyond(commitLsn: number, lsn: number, mark: Position): boolean {
-  if (mark.commitLsn === -1 || commitLsn === -1) return lsn > mark.lsn;
+  if (mark.commitLsn === -1) return lsn > mark.lsn;
   return commitLsn > mark.commitLsn || (commitLsn === mark.commitLsn && lsn > mark.lsn);
+}
+
+/** Exactly at the mark; its LSN is enough while its commit LSN is null. */
+function isLevel(commitLsn: number, lsn: number, mark: Position): boolean {
+  return lsn === mark.lsn && (mark.commitLsn === -1 || commitLsn === mark.commitLsn);
 }
 
 /** What redelivery is judged by: rows in offset order, `-1` for null numbers. */
@@ -51,8 +57,7 @@ export function needTwins(rows: JudgedRows, from: Watermark): number[] {
     const commitLsn = rows.commitLsn(row);
     const lsn = rows.lsn(row);
     if (isBeyond(commitLsn, lsn, highest)) highest = { commitLsn, lsn };
-    else if (lsn === highest.lsn && (commitLsn === highest.commitLsn || commitLsn === -1 || highest.commitLsn === -1))
-      level.push(row);
+    else if (isLevel(commitLsn, lsn, highest)) level.push(row);
     else {
       wentBack = true;
       candidates.push(row);
@@ -100,12 +105,12 @@ export function judge(
       redelivered[row] = 1;
       continue;
     }
-    const level = commitLsn === position.commitLsn && lsn === position.lsn;
-    if (!level) {
-      position = { commitLsn, lsn };
-      atMark = [];
-      carried = new Set();
+    // A mark that went back may stand where earlier events do: those that were looked up, and those of the block.
+    if (!isLevel(commitLsn, lsn, position)) {
+      carried = twins;
+      atMark = levelRows(rows, row, { commitLsn, lsn });
     }
+    position = { commitLsn, lsn };
     atMark.push(row);
   }
   const identities = new Set(carried);
@@ -114,4 +119,12 @@ export function judge(
     if (identity !== null) identities.add(identity);
   }
   return { redelivered, after: { position, identities } };
+}
+
+/** Rows of the block below `row` that stand at a position. */
+function levelRows(rows: JudgedRows, row: number, mark: Position): number[] {
+  const level: number[] = [];
+  for (let other = 0; other < row; other++)
+    if (rows.streamed(other) && isLevel(rows.commitLsn(other), rows.lsn(other), mark)) level.push(other);
+  return level;
 }
