@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down clean distclean status env psql logs build install node-check
+.PHONY: help demo up down clean distclean status env psql logs build install node-check test check
 
 # What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
 STACK_CLI := npm run -s stack --
@@ -40,6 +40,13 @@ psql: $(BUILT) ## psql on the source; ARGS='-f demo/inserts.sql' passes argument
 
 logs: $(BUILT) ## the end of a part's log: PART=kafka; ARGS=-f goes on showing it
 	@$(STACK_CLI) logs $(PART) $(ARGS)
+
+test: $(BUILT) ## all tests: unit tests, the model, and integration tests on real parts of their own
+	@mkdir -p .stack
+	@npm run -s test
+
+check: $(LOCKFILE) ## types, style, layout, formatting, the Compose file
+	@npm run -s check
 
 build: $(BUILT) ## install what is missing and compile
 
