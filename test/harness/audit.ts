@@ -1,6 +1,6 @@
 /** Compares `changes` with the topics: each change record there once, with what the record itself says. */
 import type { ClickHouse } from '../../src/clickhouse/client';
-import { changeOf, type TopicRecord } from './topics';
+import { changeOf, type Envelope, type TopicRecord } from './topics';
 
 /** A row of `changes`; 64-bit numbers are text. */
 export interface AuditRow {
@@ -52,28 +52,41 @@ export function auditFaults(records: readonly TopicRecord[], rows: readonly Audi
       faults.push(`${at} (${change.op}) is not in changes`);
       continue;
     }
-    const wire = record.value?.toString('utf8') ?? '';
-    const { source } = change;
-    const expected: readonly [string, unknown, unknown][] = [
-      ['op', row.op, change.op],
-      ['schema', row.schema, source.schema],
-      ['table', row.table, source.table],
-      ['key', row.key, record.key?.toString('utf8') ?? ''],
-      ['ts', row.tsUs, String(source.ts_us)],
-      ['captured_at', row.capturedUs, String(change.ts_us)],
-      ['tx_id', row.tx_id, textOrNull(source.txId)],
-      ['lsn', row.lsn, textOrNull(source.lsn)],
-      ['commit_lsn', row.commit_lsn, commitLsn(source.sequence)],
-      // The text as it was sent, digit for digit.
-      ['before', wire.includes(`"before":${row.before === '' ? 'null' : row.before},`), true],
-      ['after', wire.includes(`"after":${row.after === '' ? 'null' : row.after},`), true],
-    ];
-    for (const [name, actual, wanted] of expected) {
-      if (actual !== wanted) faults.push(`${at} has ${name} ${String(actual)} instead of ${String(wanted)}`);
-    }
+    faults.push(...rowFaults(record, change, row).map((fault) => `${at} ${fault}`));
   }
   for (const at of byPlace.keys()) faults.push(`${at} is in changes, but no such change is in Kafka`);
   return faults;
+}
+
+/** What a row of `changes` says otherwise than its record. */
+function rowFaults(record: TopicRecord, change: Envelope, row: AuditRow): string[] {
+  const wire = textOf(record.value);
+  const { source } = change;
+  const expected: readonly [string, unknown, unknown][] = [
+    ['op', row.op, change.op],
+    ['schema', row.schema, source.schema],
+    ['table', row.table, source.table],
+    ['key', row.key, textOf(record.key)],
+    ['ts', row.tsUs, String(source.ts_us)],
+    ['captured_at', row.capturedUs, String(change.ts_us)],
+    ['tx_id', row.tx_id, textOrNull(source.txId)],
+    ['lsn', row.lsn, textOrNull(source.lsn)],
+    ['commit_lsn', row.commit_lsn, commitLsn(source.sequence)],
+    // The text as it was sent, digit for digit.
+    ['before', wire.includes(`"before":${orNull(row.before)},`), true],
+    ['after', wire.includes(`"after":${orNull(row.after)},`), true],
+  ];
+  return expected
+    .filter(([, actual, wanted]) => actual !== wanted)
+    .map(([name, actual, wanted]) => `has ${name} ${String(actual)} instead of ${String(wanted)}`);
+}
+
+function textOf(bytes: Buffer | null): string {
+  return bytes?.toString('utf8') ?? '';
+}
+
+function orNull(text: string): string {
+  return text === '' ? 'null' : text;
 }
 
 function place({ topic, partition, offset }: { topic: string; partition: number; offset: number | string }): string {

@@ -67,12 +67,11 @@ export async function openTopics(brokers: string): Promise<Topics> {
       await consumer.subscribe({ topics: [...topics], fromBeginning: true });
       await consumer.run({
         autoCommit: false,
-        eachBatch: ({ batch: { topic, partition, messages, lastOffset } }) => {
+        eachBatch: ({ batch: { topic, partition, messages } }) => {
           quietSince = performance.now();
           for (const { offset, key, value } of messages) {
             records.push({ topic, partition, offset: Number(offset), key, value });
           }
-          void lastOffset;
           seen.set(`${partition}@${topic}`, Number(messages.at(-1)?.offset ?? -1));
           return Promise.resolve();
         },
@@ -113,15 +112,14 @@ export async function openTopics(brokers: string): Promise<Topics> {
         await consumer.subscribe({ topics: [topic], fromBeginning: true });
         await consumer.run({
           autoCommit: false,
-          eachBatch: async ({ commitOffsetsIfNecessary }) => {
+          eachBatch: (payload) => {
+            // kafkajs's types do not know the metadata; kafkajs sends it.
             const partitions = [{ partition, offset: String(offset), metadata }];
-            await commitOffsetsIfNecessary({ topics: [{ topic, partitions }] } as never).then(
-              () => done.resolve(undefined),
-              done.reject,
-            );
+            return payload
+              .commitOffsetsIfNecessary({ topics: [{ topic, partitions }] })
+              .then(() => done.resolve(undefined), done.reject);
           },
         });
-        consumer.on('consumer.group_join', () => consumer.seek({ topic, partition, offset: String(offset) }));
         consumer.seek({ topic, partition, offset: String(offset) });
         await done.promise;
       } finally {

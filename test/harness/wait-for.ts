@@ -26,7 +26,7 @@ export async function waitFor<T>(
     }
     if (performance.now() > deadline) {
       const why =
-        last === undefined ? '' : `; the last answer was: ${last instanceof Error ? last.message : String(last)}`;
+        last === undefined ? '' : `; the last answer was: ${last instanceof Error ? last.message : 'no Error'}`;
       throw new Error(`${what}: not within ${deadlineMs / 1000} s${why}`);
     }
     await pause(POLL_MS);
