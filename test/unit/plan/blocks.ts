@@ -108,5 +108,8 @@ export function readRow(mirror: MirrorRows, row: number): Row {
 
 /** Signed rows as pairs of sign and row. */
 export function readSigned(signed: SignedRows): [number, Row][] {
-  return Array.from({ length: signed.rowCount }, (_, row) => [signed.sign.numberAt(row), readRow(signed.rows, row)]);
+  return Array.from({ length: signed.rowCount }, (_, row) => [
+    signed.sign.numberAt(row) === 1 ? 1 : -1,
+    readRow(signed.rows, row),
+  ]);
 }
