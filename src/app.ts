@@ -1,95 +1,31 @@
-/** Wires the edges to the delivery: the whole service in one place. */
-import { connectClickHouse, type ClickHouse } from './clickhouse/client';
-import { quoteName, type Databases } from './clickhouse/ddl';
-import { openControl, type Control } from './clickhouse/control';
-import { guardedInsert } from './clickhouse/insert';
-import { lookUps } from './clickhouse/look-ups';
+/** The service as one flow: prepare the target, join the group, deliver until told to stop. */
+import { randomUUID } from 'node:crypto';
+import { quoteName } from './clickhouse/ddl';
 import { migrateClickHouse } from './clickhouse/migrate';
-import { openMirrorStore } from './clickhouse/mirror-store';
-import { removeBelow } from './clickhouse/remove-below';
-import { standingRows } from './clickhouse/standing-rows';
-import { watchTarget } from './clickhouse/target';
-import { tableFilter } from './config-patterns';
 import type { Config } from './config';
 import { createDelivery, type Delivery } from './delivery/delivery';
 import { patiently, sayOnce } from './delivery/patience';
-import type { DeliveryLimits, DeliveryPorts } from './delivery/ports';
-import { fillFromChanges } from './delivery/rebuild';
-import { createTables } from './delivery/tables';
-import { ServiceError } from './errors';
+import { answerRequests, carryOut, type Answer, type Request, type RequestHandling } from './delivery/requests';
+import type { ReplayProgress } from './delivery/replay-run';
 import { openLog } from './kafka/consumer';
-import { OP, tableName } from './model';
-import type { Filter } from './pipeline';
-import { readTable } from './postgres/catalogue';
+import { topicOfTable, type ReplayRequest } from './plan/replay';
 import { openPostgres } from './postgres/client';
 import { pause } from './retry';
 import type { Log } from './telemetry/log';
-
-/** What the service needs of ClickHouse before anything else: databases, tables, and that the target is this group's. */
-async function prepareTarget(clickhouse: ClickHouse, databases: Databases, config: Config): Promise<Control> {
-  await migrateClickHouse(clickhouse, databases);
-  const control = openControl(clickhouse, databases.machinery);
-  const owner = await control.get('group');
-  if (owner === null) await control.set('group', config.kafka.groupId);
-  else if (owner !== config.kafka.groupId) {
-    throw new ServiceError(
-      'TARGET_OWNED_BY_OTHER_GROUP',
-      `The consumer group ${owner} writes to ${databases.views}; this service is of group ${config.kafka.groupId}.`,
-      {
-        hint: `Set KAFKA_GROUP_ID=${owner} to continue its work, or CH_DATABASE to a database of its own for a second reader.`,
-      },
-    );
-  }
-  return control;
-}
-
-function databasesOf(config: Config): Databases {
-  return { views: config.clickhouse.database, machinery: `${config.clickhouse.database}_cdc` };
-}
-
-function connect(config: Config): ClickHouse {
-  return connectClickHouse({
-    ...config.clickhouse,
-    application: 'debezium-clickhouse',
-    requestTimeoutMs: config.insertTimeoutMs * 2 + 30_000,
-  });
-}
-
-function limitsOf(config: Config): DeliveryLimits {
-  return {
-    blockRows: config.block.rows,
-    blockBytes: config.block.bytes,
-    blockAgeMs: config.block.ageMs,
-    guardSeconds: config.guardMs / 1_000,
-    insertSeconds: config.insertTimeoutMs / 1_000,
-    idleCommitMs: config.kafka.idleCommitMs,
-    mirrors: config.mirrors,
-    placeholder: Buffer.from(config.unavailableValue, 'utf8'),
-  };
-}
-
-function filterOf(config: Config): Filter {
-  const included = tableFilter(config.tables);
-  return {
-    ops: new Set([...config.ops].map((op) => OP[op])),
-    keeps: (schema, table) => included(tableName({ schema, name: table })),
-    isSignal: (schema, table) => tableName({ schema, name: table }) === config.connector.signalTable,
-  };
-}
-
-/** Topics of the connector: of its prefix, and its heartbeat. */
-function isOurTopic(prefix: string): (topic: string) => boolean {
-  return (topic) => topic.startsWith(`${prefix}.`) || topic === `__debezium-heartbeat.${prefix}`;
-}
-
-/** Topics of tables: neither Debezium's transactions nor its messages, whose names hold no schema. */
-function isTableTopic(prefix: string): (topic: string) => boolean {
-  return (topic) => topic.startsWith(`${prefix}.`) && topic.slice(prefix.length + 1).includes('.');
-}
+import {
+  connectTarget,
+  databasesOf,
+  filterOf,
+  isOurTopic,
+  isTableTopic,
+  limitsOf,
+  portsOf,
+  prepareTarget,
+} from './wiring';
 
 /** Creates the databases and tables of the service, or brings them up to date. */
 export async function migrate({ config, log }: { config: Config; log: Log }): Promise<void> {
-  const clickhouse = connect(config);
+  const clickhouse = connectTarget(config);
   try {
     const ran = await migrateClickHouse(clickhouse, databasesOf(config));
     log.info(ran.length === 0 ? 'everything is up to date' : `ran ${ran.join(', ')}`);
@@ -98,35 +34,51 @@ export async function migrate({ config, log }: { config: Config; log: Log }): Pr
   }
 }
 
-/** Runs until the signal aborts, or with `once` until no record has come for a while. Throws what must stop the service. */
-export async function runService({
-  config,
-  log,
-  once,
-  signal,
-}: {
-  config: Config;
-  log: Log;
-  once: boolean;
-  signal: AbortSignal;
-}): Promise<number> {
-  const databases = databasesOf(config);
-  const clickhouse = connect(config);
+export interface RunOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Stop when no record has come for a while. */
+  readonly once: boolean;
+  /** Read again from here before going on. */
+  readonly replay: ReplayRequest | null;
+  /** Write to a target that another group wrote to. */
+  readonly takeOver: boolean;
+  /** Go on where records expired unread. */
+  readonly acceptLoss: boolean;
+  /** Carry this out as the owner of the partitions, then stop; for commands while no service runs. */
+  readonly job: {
+    readonly request: Request;
+    readonly onProgress: (progress: ReplayProgress) => void;
+    readonly onAnswer: (answer: Answer) => void;
+  } | null;
+}
+
+/** Runs until the signal aborts or what was asked for is done. Throws what must stop the service. */
+export async function runService(options: RunOptions): Promise<number> {
+  const { config, log, signal, replay, takeOver, acceptLoss } = options;
+  const clickhouse = connectTarget(config);
   const postgres = config.postgres === null ? null : openPostgres(config.postgres.url);
   const emit = sayOnce(log.emit);
+  const over = new AbortController();
   let delivery: Delivery | null = null;
   try {
-    const control = await patiently(() => prepareTarget(clickhouse, databases, config), { signal, emit });
-    const limits = limitsOf(config);
+    const { control, waitSeconds } = await patiently(() => prepareTarget(clickhouse, config, { takeOver }), {
+      signal,
+      emit,
+    });
+    const limits = limitsOf(config, { waitSeconds, acceptLoss });
     const giveUp = new AbortController();
     const failed = Promise.withResolvers<never>();
     failed.promise.catch(() => undefined);
+    const { topicPrefix } = config;
     delivery = createDelivery(
       {
         limits,
         filter: filterOf(config),
-        wants: isOurTopic(config.topicPrefix),
-        holdsChanges: isTableTopic(config.topicPrefix),
+        wants: isOurTopic(topicPrefix),
+        holdsChanges: isTableTopic(topicPrefix),
+        topicOf: (table) => topicOfTable(topicPrefix, table),
         topicRefreshMs: config.kafka.topicRefreshMs,
         onFatal: failed.reject,
         giveUp,
@@ -134,56 +86,52 @@ export async function runService({
       emit,
     );
     const source = openLog({ ...config.kafka, holdMs: 500 }, delivery.listener);
-    const target = watchTarget(clickhouse, databases.machinery, () => performance.now());
-    const answers = lookUps(clickhouse, databases.machinery);
-    const insert: DeliveryPorts['insert'] = (one, guard, seconds) => guardedInsert(clickhouse, one, guard, seconds);
-    const glance = (): ReturnType<DeliveryPorts['glance']> => target.glance();
-    const tables = createTables({
-      readTable:
-        postgres === null
-          ? null
-          : (schema, name) => readTable((sql, params) => postgres.query(sql, params), schema, name),
-      store: openMirrorStore(clickhouse, databases, control),
-      routes: config.tables.routes,
-      fill: (of) =>
-        fillFromChanges(
-          { ...of, guardSeconds: limits.guardSeconds, insertSeconds: limits.insertSeconds },
-          { lookUps: answers, glance, insert },
-        ),
+    const ports = portsOf({ config, clickhouse, postgres, control, log: source, limits, emit, signal: giveUp.signal });
+    const handling = {
+      control,
+      delivery,
+      tables: ports.tables,
+      lookUps: ports.lookUps,
+      processId: randomUUID(),
       emit,
-      signal: giveUp.signal,
-    });
-    const ports: DeliveryPorts = {
-      log: source,
-      lookUps: answers,
-      tables,
-      glance,
-      forgetGlance: () => target.forget(),
-      migrate: async () => void (await migrateClickHouse(clickhouse, databases)),
-      currentRows: (table, images, rows) => standingRows(clickhouse, table.target, images, rows),
-      insert,
-      removeBelow: (table, of, below) => removeBelow(clickhouse, table.target, of, below),
-      emit,
-      now: () => Date.now(),
       sleep: pause,
+      now: () => Date.now(),
     };
-    emit({
-      tag: 'service-started',
-      groupId: config.kafka.groupId,
-      topicPrefix: config.topicPrefix,
-      database: databases.views,
-    });
+    emit({ tag: 'service-started', groupId: config.kafka.groupId, topicPrefix, database: config.clickhouse.database });
+    const replayed = replay === null ? null : delivery.replay(replay);
     delivery.start(ports);
-    await Promise.race([failed.promise, until(signal), ...(once ? [untilIdle(delivery, config.onceIdleMs)] : [])]);
-    await delivery.stop();
+    const answering = answerRequests(handling, over.signal).catch((error: unknown) => {
+      if (!over.signal.aborted) failed.reject(error);
+    });
+    replayed?.catch(failed.reject);
+    await Promise.race([failed.promise, ...endsOf(options, handling, replayed)]);
+    over.abort(new Error('the service is stopping'));
+    await Promise.all([delivery.stop(), answering]);
     return 0;
   } catch (error) {
     if (signal.aborted && delivery === null) return 0;
     throw error;
   } finally {
+    over.abort(new Error('the service is stopping'));
     await delivery?.stop();
     await Promise.allSettled([clickhouse.close(), postgres?.close()]);
   }
+}
+
+/** What ends the service: each resolves when it is time. */
+function endsOf(
+  { config, signal, once, job }: RunOptions,
+  handling: RequestHandling,
+  replayed: Promise<unknown> | null,
+): Promise<unknown>[] {
+  const { delivery } = handling;
+  const ends: Promise<unknown>[] = [until(signal)];
+  if (once) ends.push(Promise.resolve(replayed).then(() => untilIdle(delivery, config.onceIdleMs)));
+  if (job !== null) {
+    const done = untilJoined(delivery).then(() => carryOut(job.request, handling, job.onProgress));
+    ends.push(done.then(job.onAnswer));
+  }
+  return ends;
 }
 
 function until(signal: AbortSignal): Promise<void> {
@@ -194,8 +142,15 @@ function until(signal: AbortSignal): Promise<void> {
 }
 
 async function untilIdle(delivery: Delivery, idleMs: number): Promise<void> {
-  while (delivery.idleMs() < idleMs)
-    await new Promise((resolve) => setTimeout(resolve, Math.max(50, idleMs - delivery.idleMs())));
+  while (delivery.idleMs() < idleMs) await wait(Math.max(50, idleMs - delivery.idleMs()));
+}
+
+async function untilJoined(delivery: Delivery): Promise<void> {
+  while (delivery.assigned().length === 0) await wait(100);
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** A row of `changes` as `--once` prints it. */
@@ -211,7 +166,7 @@ export interface ShownChange {
 
 /** The newest rows of `changes`, oldest first. Holds row values: for output that was asked for, not for logs. */
 export async function lastChanges({ config, count }: { config: Config; count: number }): Promise<ShownChange[]> {
-  const clickhouse = connect(config);
+  const clickhouse = connectTarget(config);
   try {
     const rows = await clickhouse.query<ShownChange>(
       `SELECT toString(ts) AS committed, op, concat(schema, '.', table) AS source_table, key, before, after, concat(topic, ':', toString(partition), ':', toString(offset)) AS place ` +

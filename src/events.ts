@@ -7,7 +7,7 @@ export type Outside = 'ClickHouse' | 'Kafka' | 'PostgreSQL';
 
 /** How the start of a partition was found; the rows of DESIGN, "On assignment". */
 export type StartHow =
-  'first start' | 'idle' | 'announced' | 'replaced target' | 'foreign commit' | 'expired, reconciled' | 'accepted loss';
+  'first start' | 'idle' | 'announced' | 'replaced target' | 'foreign commit' | 'expired, reconciled' | 'accepted loss' | 'replay';
 
 export type BlockMode = 'append' | 'merge' | 'reconcile' | 'truncate';
 
@@ -41,6 +41,7 @@ export type ServiceEvent =
       /** Partitions of the topic. */
       readonly partitions: number;
     } & TopicPartition)
+  | ({ readonly tag: 'loss-accepted'; readonly start: number; readonly end: number } & TopicPartition)
   | { readonly tag: 'rows-lost-in-rebuild'; readonly table: string; readonly lost: number }
   | { readonly tag: 'table-not-mirrored'; readonly table: string; readonly code: TableCode; readonly reason: string }
   | Waiting
@@ -105,6 +106,11 @@ export function describe(event: ServiceEvent): Description {
       const { tag, table, topic, partition, offset, partitions } = event;
       const message = `${table} was truncated, but its topic has ${partitions} partitions, so the mirror cannot follow; drop the mirror, it is built again from changes`;
       return { level: 'error', message, fields: { event: tag, table, topic, partition, offset } };
+    }
+    case 'loss-accepted': {
+      const { tag, topic, partition, start, end } = event;
+      const message = `the records ${start} to ${end - 1} of ${topic}:${partition} expired unread and are lost; going on as told by --accept-loss`;
+      return { level: 'error', message, fields: { event: tag, topic, partition, start, end } };
     }
     case 'rows-lost-in-rebuild': {
       const { table, lost } = event;

@@ -72,6 +72,16 @@ export class FixedColumn implements Column {
     for (let i = 0; i < count; i++) this.words[at + i] = words[i] ?? 0;
   }
 
+  /** The bytes of a value as a string of 16-bit units: equal for equal values, and cheap to make. Width 1 takes one unit. */
+  unitsAt(row: number): string {
+    const count = this.width >> 1;
+    if (count === 0) return String.fromCharCode(this.bytes[row] ?? 0);
+    const at = row * count;
+    let units = '';
+    for (let i = 0; i < count; i++) units += String.fromCharCode((this.halves[at + i] ?? 0) & 0xffff);
+    return units;
+  }
+
   appendDefault(): void {
     if (this.rows === this.capacity) this.grow(this.rows + 1);
     const at = this.rows++ * this.width;

@@ -37,6 +37,27 @@ export interface TruthEvent {
   readonly unavailable: readonly string[];
 }
 
+/** A whole row of `changes`; -1 for null numbers. */
+export interface AuditRow {
+  readonly source: string;
+  readonly db: string;
+  readonly schema: string;
+  readonly table: string;
+  readonly op: string;
+  readonly key: string;
+  readonly before: string;
+  readonly after: string;
+  /** Microseconds since the epoch. */
+  readonly tsUs: number;
+  readonly capturedUs: number;
+  readonly txId: number;
+  readonly txOrder: number;
+  readonly lsn: number;
+  readonly commitLsn: number;
+  readonly snapshot: string;
+  readonly offset: number;
+}
+
 export interface TableOf extends TopicPartition {
   readonly schema: string;
   readonly table: string;
@@ -58,6 +79,8 @@ export interface LookUps {
   newest(of: TableOf, keys: readonly string[], from: number): Promise<TruthEvent[]>;
   /** For each key its newest event below `below` (an offset for each key) whose `after` has `column`. */
   newestWith(of: TableOf, column: string, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]>;
+  /** Rows of [from, to) in offset order, `limit` at most. */
+  rows(partition: TopicPartition, from: number, to: number, limit: number): Promise<AuditRow[]>;
   /** The highest offset of a truncate of the table; -1 when there is none. */
   lastTruncate(of: TableOf): Promise<number>;
   /** Where changes of a table are in `changes`, with how many rows; empty when there are none. */
@@ -153,6 +176,14 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
       }
       return found;
     },
+    async rows(partition, from, to, limit) {
+      const rows = await clickhouse.query<Record<string, string | null>>(
+        `SELECT source, db, schema, table, op, key, before, after, toUnixTimestamp64Micro(ts) AS ts_us, toUnixTimestamp64Micro(captured_at) AS captured_us, ` +
+          `tx_id, tx_order, lsn, commit_lsn, snapshot, offset FROM ${changes} ` +
+          `WHERE ${at(partition)} AND offset >= ${from} AND offset < ${to} ORDER BY offset LIMIT ${limit}`,
+      );
+      return rows.map(asAuditRow);
+    },
     async lastTruncate(of) {
       const [row] = await clickhouse.query<{ last: string; rows: string }>(
         `SELECT max(offset) AS last, count() AS rows FROM ${changes} WHERE ${ofTable(of)} AND op = 't' AND redelivered = 0`,
@@ -185,6 +216,29 @@ interface TruthRow {
   commit_lsn: string | null;
   ts_us: string;
   unavailable: string[];
+}
+
+function asAuditRow(row: Record<string, string | null>): AuditRow {
+  const text = (name: string): string => row[name] ?? '';
+  const number = (name: string): number => orNull(row[name] ?? null);
+  return {
+    source: text('source'),
+    db: text('db'),
+    schema: text('schema'),
+    table: text('table'),
+    op: text('op'),
+    key: text('key'),
+    before: text('before'),
+    after: text('after'),
+    tsUs: number('ts_us'),
+    capturedUs: number('captured_us'),
+    txId: number('tx_id'),
+    txOrder: number('tx_order'),
+    lsn: number('lsn'),
+    commitLsn: number('commit_lsn'),
+    snapshot: text('snapshot'),
+    offset: number('offset'),
+  };
 }
 
 function asTruth(row: TruthRow): TruthEvent {

@@ -23,6 +23,7 @@ import {
   type Databases,
   type MirrorPlace,
 } from './ddl';
+import { atView, createLookBackSql, historyView, lookBackComment, type LookBackView } from './ddl-history';
 import type { TargetTable } from './insert';
 import { fitLayout, type MirrorLayout } from './mirror-layout';
 
@@ -32,6 +33,8 @@ export interface WantedMirror {
   readonly view: string;
   /** The columns that the view shows: those the source has now. */
   readonly visible: readonly string[];
+  /** `rebuild`: make it anew even if it stands as it should. */
+  readonly mirror: 'keep' | 'rebuild';
   /** Fills a new mirror from `changes` before anybody sees it. `layout` has the types that the table really has. */
   readonly fill: (shadow: TargetTable, layout: MirrorLayout) => Promise<void>;
 }
@@ -56,6 +59,10 @@ export interface MirrorStore {
 interface Standing {
   readonly comment: string;
   readonly uuid: string;
+}
+
+function lookBackViews(place: MirrorPlace): LookBackView[] {
+  return [atView(place), historyView(place)];
 }
 
 export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, control: Control): MirrorStore {
@@ -115,6 +122,14 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     return fitted.layout;
   };
 
+  const lookBackNameTaken = async (place: MirrorPlace): Promise<boolean> => {
+    for (const { name, comment } of lookBackViews(place)) {
+      const standing = await find(databases.machinery, name);
+      if (standing !== null && !standing.comment.startsWith(`${comment} (`)) return true;
+    }
+    return false;
+  };
+
   const ensureViews = async (place: MirrorPlace, visible: readonly string[]): Promise<void> => {
     const shown = place.layout.columns.filter(({ name }) => visible.includes(name));
     const layout = { ...place.layout, columns: shown };
@@ -124,6 +139,12 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     const changes = await columnTypes(databases.machinery, changesViewName(place.name));
     if (!shown.every(({ name }) => changes.has(`new_${name}`)))
       await clickhouse.command(createChangesViewSql({ ...place, layout }));
+    for (const view of lookBackViews({ ...place, layout })) {
+      const digest = createHash('sha256').update(view.select).digest('hex').slice(0, 16);
+      const standing = await find(databases.machinery, view.name);
+      if (standing?.comment !== lookBackComment(view, digest))
+        await clickhouse.command(createLookBackSql(place, view, digest), DDL_SETTINGS);
+    }
   };
 
   return {
@@ -138,6 +159,7 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
         return 'TABLE_NAME_TAKEN';
       if (taken(await find(databases.machinery, changesViewName(view)), changesViewComment(layout)))
         return 'TABLE_NAME_TAKEN';
+      if (await lookBackNameTaken(place)) return 'TABLE_NAME_TAKEN';
       if (mirror === null || !(await isKnown(mirrorName(view), mirror.uuid))) {
         const table = await build(wanted, mirror !== null);
         await ensureViews(place, visible);

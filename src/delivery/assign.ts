@@ -24,7 +24,7 @@ export interface Beginning {
   /** The UUID of `changes` that this assignment writes to. */
   readonly target: string;
   /** Which row of the table was followed. */
-  readonly how: 'first' | 'ours' | 'hand' | 'replaced' | 'announced';
+  readonly how: 'first' | 'ours' | 'hand' | 'replaced' | 'announced' | 'expired' | 'accepted' | 'replay';
 }
 
 /** The machinery tables a delivery needs, by name; CLICKHOUSE_QUERY_FAILED (and so another try) while one is missing. */
@@ -37,42 +37,85 @@ export function machineryTable(glance: Glance, name: string): TargetTable {
   });
 }
 
+export interface Finding {
+  readonly of: TopicPartition;
+  readonly ports: DeliveryPorts;
+  readonly limits: DeliveryLimits;
+  readonly signal: AbortSignal;
+  /** Where a replay was asked to begin, in offsets; null for none. Asked once for each look around. */
+  readonly replayFrom: (held: { readonly low: number; readonly high: number }) => Promise<number | null>;
+  /** Writes the mirrors' share of [from, to) again, from `changes` alone. */
+  readonly rewrite: (from: number, to: number) => Promise<void>;
+}
+
 /**
  * Reads everything anew and follows the assignment table, waiting where a row says so. Throws CHANGES_EXPIRED or
  * TOPIC_RECREATED where it says stop, and the signal's reason on abort.
  */
-export async function findBeginning(
-  of: TopicPartition,
-  ports: DeliveryPorts,
-  limits: DeliveryLimits,
-  signal: AbortSignal,
-): Promise<Beginning> {
+export async function findBeginning(finding: Finding): Promise<Beginning> {
+  const { of, ports, limits, signal } = finding;
+  const waiting = { signal, emit: ports.emit };
   for (let waited = false; ; waited = true) {
-    const found = await patiently(() => lookAround(of, ports, waited), { signal, emit: ports.emit });
+    const seen = await patiently(() => lookAround(of, ports, waited), waiting);
+    const replay = await patiently(() => finding.replayFrom(seen), waiting);
+    const found = replay === null ? seen : rewound(seen, replay);
     const start = decideStart(found);
     if (start.kind === 'wait') {
-      await ports.sleep((limits.guardSeconds + limits.insertSeconds) * 1_000, signal);
+      await ports.sleep(limits.waitSeconds * 1_000, signal);
       continue;
     }
-    if (start.kind === 'stop') throw stopped(of, start);
-    if (start.kind === 'reconcile-expired') throw notYet(of, start);
-    const past = await patiently(() => ports.lookUps.past(of, start.from), { signal, emit: ports.emit });
+    if (start.kind === 'reconcile-expired') await finding.rewrite(start.from, start.to);
+    const read = await startReading(of, start, ports, limits);
+    const past = await patiently(() => lookBack(of, read.from, ports), waiting);
     return {
-      from: start.from,
-      redo: start.kind === 'redo' ? start.block : null,
+      ...read,
+      ...past,
       highest: found.highest ?? -1,
-      watermark:
-        past.mark === null
-          ? NO_WATERMARK
-          : {
-              position: past.mark,
-              identities: new Set(past.mark.events.map(eventIdentity).filter((one) => one !== null)),
-            },
-      snapshot: snapshotState(past),
       target: found.target,
-      how: start.kind === 'redo' ? 'announced' : start.why,
+      how: replay === null ? read.how : 'replay',
     };
   }
+}
+
+/** As if a hand had moved the offset back: a clean stop needs no wait, an announced block must be waited for. */
+function rewound(found: Found, replay: number): Found {
+  const next = found.highest === null ? 0 : found.highest + 1;
+  if (found.committed === null && found.highest === null) return found;
+  const clean = found.note?.target === found.target && found.note.announced === null;
+  const committed = Math.min(Math.max(replay, found.low), found.committed ?? next);
+  return { ...found, committed, note: clean || found.note?.target !== found.target ? found.note : null };
+}
+
+async function startReading(
+  of: TopicPartition,
+  start: Exclude<Start, { kind: 'wait' }>,
+  { emit }: DeliveryPorts,
+  limits: DeliveryLimits,
+): Promise<Pick<Beginning, 'from' | 'redo' | 'how'>> {
+  switch (start.kind) {
+    case 'read':
+      return { from: start.from, redo: null, how: start.why };
+    case 'redo':
+      return { from: start.from, redo: start.block, how: 'announced' };
+    case 'reconcile-expired':
+      return { from: start.to, redo: null, how: 'expired' };
+    case 'stop':
+      if (start.code !== 'CHANGES_EXPIRED' || !limits.acceptLoss) throw stopped(of, start);
+      emit({ tag: 'loss-accepted', ...of, start: start.from, end: start.to });
+      return { from: start.to, redo: null, how: 'accepted' };
+  }
+}
+
+/** What `changes` says of the partition below its start. */
+export async function lookBack(
+  of: TopicPartition,
+  from: number,
+  { lookUps }: Pick<DeliveryPorts, 'lookUps'>,
+): Promise<{ watermark: Watermark; snapshot: SnapshotState }> {
+  const past = await lookUps.past(of, from);
+  if (past.mark === null) return { watermark: NO_WATERMARK, snapshot: snapshotState(past) };
+  const identities = new Set(past.mark.events.map(eventIdentity).filter((one) => one !== null));
+  return { watermark: { position: past.mark, identities }, snapshot: snapshotState(past) };
 }
 
 function snapshotState(past: { empty: boolean; snapshotLsn: number | null }): SnapshotState {
@@ -127,17 +170,6 @@ function stopped(of: TopicPartition, start: Extract<Start, { kind: 'stop' }>): S
     {
       place: { ...of, offset: start.high },
       hint: 'Start with another CH_DATABASE, or name the topic anew (TOPIC_PREFIX) so that its offsets are not mixed with the old ones.',
-    },
-  );
-}
-
-function notYet(of: TopicPartition, start: { from: number; to: number }): ServiceError {
-  return new ServiceError(
-    'CHANGES_EXPIRED',
-    `Kafka no longer holds the offsets ${start.from} to ${start.to - 1} of ${of.topic}:${of.partition}; they are in changes, but the mirror may lack the last of them.`,
-    {
-      place: { ...of, offset: start.from },
-      hint: 'Drop the mirror of the table, so that it is built again from changes, and commit the offset with the service running.',
     },
   );
 }

@@ -4,6 +4,8 @@ import type { Emit } from '../events';
 import type { LogListener } from '../kafka/log';
 import type { TopicPartition } from '../model';
 import type { Filter } from '../pipeline';
+import type { ReplayRequest } from '../plan/replay';
+import { createReplayRun, type ReplayProgress, type ReplayRun } from './replay-run';
 import { deliverPartition, type PartitionDelivery } from './partition';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
@@ -15,6 +17,8 @@ export interface DeliveryOptions {
   readonly wants: (topic: string) => boolean;
   /** Of those, the ones that hold changes: heartbeats go on for ever, and do not keep the service from being idle. */
   readonly holdsChanges: (topic: string) => boolean;
+  /** The topic of a `schema.table`. */
+  readonly topicOf: (table: string) => string;
   /** How often to look for topics that appeared, ms. */
   readonly topicRefreshMs: number;
   /** Anything that ends the service: its exit code is the error's business. */
@@ -30,6 +34,13 @@ export interface Delivery {
   start(ports: DeliveryPorts): void;
   /** Finishes the blocks in hand, commits, leaves the group. Idempotent. */
   stop(): Promise<void>;
+  /** The partitions of this process; empty while the group is joined. */
+  assigned(): readonly TopicPartition[];
+  /**
+   * Replays in this process, then builds the mirrors anew that were touched. Resolves when all of that is done; one at
+   * a time. Records that arrive meanwhile are delivered as ever.
+   */
+  replay(request: ReplayRequest, onProgress?: (progress: ReplayProgress) => void): Promise<ReplayProgress>;
   /** ms since the last record of a table arrived or partitions were assigned; 0 while the group is joined. */
   idleMs(): number;
 }
@@ -47,6 +58,8 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
   let deliveries = new Map<string, PartitionDelivery>();
   let lastRecordAt = performance.now();
   let joining = false;
+  let assigned: readonly TopicPartition[] = [];
+  let replay: ReplayRun | null = null;
   let subscribed: string[] = [];
   let following: Promise<void> = Promise.resolve();
   let stopped: Promise<void> | null = null;
@@ -60,6 +73,8 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       deliveries = new Map();
       for (const delivery of earlier.values()) delivery.abandon();
       if (stopping.signal.aborted) return;
+      replay?.assigned(partitions);
+      assigned = partitions;
       const limits = { ...options.limits, blockBytes: shareOfMemory(options.limits.blockBytes, partitions.length) };
       for (const of of partitions) {
         const after = earlier.get(name(of))?.ended ?? Promise.resolve();
@@ -72,6 +87,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
             limits,
             filter: options.filter,
             onFatal: options.onFatal,
+            replay: () => replay,
             after,
           }),
         );
@@ -114,6 +130,11 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
 
   const isStopping = (): boolean => stopping.signal.aborted;
 
+  const offsetAt = (of: TopicPartition, ms: number): Promise<number> => {
+    if (ports === null) throw new Error('replay before start');
+    return ports.log.offsetAt(of, ms);
+  };
+
   const drainAll = async (): Promise<void> => {
     await Promise.all([...deliveries.values()].map((delivery) => delivery.drain()));
   };
@@ -137,6 +158,24 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       })();
       return stopped;
     },
+    assigned: () => (joining ? [] : assigned),
+    async replay(request, onProgress) {
+      const run = createReplayRun(request, { concerns: concernedTopics(request, options.topicOf), offsetAt });
+      while (replay !== null) await untilChange();
+      replay = run;
+      try {
+        run.assigned(assigned);
+        for (const delivery of deliveries.values()) delivery.reassign();
+        while (!isStopping() && (assigned.length === 0 || !run.finished())) {
+          await untilChange();
+          onProgress?.(run.progress());
+        }
+        for (const table of isStopping() ? [] : run.touched()) await ports?.tables.rebuild(table);
+        return run.progress();
+      } finally {
+        replay = null;
+      }
+    },
     idleMs: () => (joining ? 0 : performance.now() - lastRecordAt),
   };
 }
@@ -147,6 +186,19 @@ function shareOfMemory(blockBytes: number, partitionCount: number): number {
     blockBytes,
     Math.max(LEAST_BLOCK_BYTES, Math.floor(BLOCK_MEMORY_BYTES / 2 / Math.max(1, partitionCount))),
   );
+}
+
+const CHANGE_MS = 200;
+
+function untilChange(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
+}
+
+/** Topics of the tables that a replay names; all of them if it names none. */
+function concernedTopics({ tables }: ReplayRequest, topicOf: (table: string) => string): (topic: string) => boolean {
+  if (tables === null) return () => true;
+  const topics = new Set(tables.map(topicOf));
+  return (topic) => topics.has(topic);
 }
 
 function name({ topic, partition }: TopicPartition): string {

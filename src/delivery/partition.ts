@@ -7,8 +7,10 @@ import type { StartHow } from '../events';
 import type { RecordChunk, TopicPartition } from '../model';
 import { createGatherer, type Filter, type ForeignWire, type Gatherer } from '../pipeline';
 import type { ChangeBlock } from '../plan/change-block';
-import { findBeginning, type Beginning } from './assign';
+import { findBeginning, lookBack, machineryTable, type Beginning } from './assign';
+import { eachBlockOfChanges } from './expired';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
+import type { ReplayRun } from './replay-run';
 import { createBlockWriter, Reassign, type BlockWriter, type Past } from './write-block';
 
 export interface PartitionOptions {
@@ -19,6 +21,8 @@ export interface PartitionOptions {
   readonly filter: Filter;
   /** Called when the service must stop: expired offsets, a wire it cannot read, a fault of its own. */
   readonly onFatal: (error: unknown) => void;
+  /** The replay under way, if any. */
+  readonly replay: () => ReplayRun | null;
   /** Resolves when a delivery of an earlier epoch has let go of the partition. */
   readonly after: Promise<void>;
 }
@@ -46,6 +50,9 @@ const HOW: Record<Beginning['how'], StartHow> = {
   announced: 'announced',
   replaced: 'replaced target',
   hand: 'foreign commit',
+  expired: 'expired, reconciled',
+  accepted: 'accepted loss',
+  replay: 'replay',
 };
 
 export function deliverPartition(options: PartitionOptions): PartitionDelivery {
@@ -68,8 +75,17 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     let failures = 0;
     while (isCurrent()) {
       try {
-        const beginning = await findBeginning(of, ports, limits, signal);
-        if (isCurrent()) await deliverFrom(beginning, () => (failures = 0));
+        const beginning = await findBeginning({
+          of,
+          ports,
+          limits,
+          signal,
+          rewrite,
+          replayFrom: async (held) => (await options.replay()?.from(of, held)) ?? null,
+        });
+        if (!isCurrent()) return;
+        options.replay()?.began(of, beginning);
+        await deliverFrom(beginning, () => (failures = 0));
         return;
       } catch (error) {
         if (!isCurrent()) return;
@@ -89,6 +105,16 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     ports.forgetGlance();
     ports.tables.recheck();
     room.ring();
+  };
+
+  /** What Kafka no longer holds, from `changes`: only the mirrors' share is written. */
+  const rewrite = async (from: number, to: number): Promise<void> => {
+    const { uuid } = machineryTable(await ports.glance(), 'changes');
+    const writer = createBlockWriter({ of, epoch, target: uuid, ports, limits, signal });
+    await eachBlockOfChanges(of, { from, to }, ports.lookUps, async (block) => {
+      const past = await lookBack(of, block.start, ports);
+      await writer.rewrite(block, { ...past, highest: block.end });
+    });
   };
 
   const deliverFrom = async (beginning: Beginning, onBlock: () => void): Promise<void> => {
@@ -127,6 +153,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       lastCut = performance.now();
       if (!block.empty || redo !== null) past = await writer.write(block, past, redo);
       redo = null;
+      options.replay()?.passed(of, block.end, block.tables);
       gatherer.release(block);
       reportSkipped(gatherer);
       onBlock();
@@ -142,6 +169,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       const { position } = gatherer;
       await writer.acknowledge(position);
       acknowledged = position;
+      options.replay()?.passed(of, position, []);
       since = performance.now();
       reportSkipped(gatherer);
     };

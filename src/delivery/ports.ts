@@ -29,6 +29,10 @@ export interface OpenTable {
 }
 
 export interface Tables {
+  /** Resolves when none of the tables is being rebuilt; their mirrors stay until the returned function is called. */
+  lease(tables: readonly BlockTable[]): Promise<() => void>;
+  /** Makes the mirror anew from `changes`, between blocks; readers see the old one until it is done. False if the table is not mirrored. */
+  rebuild(table: BlockTable): Promise<boolean>;
   /**
    * The table with its mirror, made on first sight; waits while PostgreSQL or ClickHouse is away.
    * A table that cannot be mirrored is reported once and opened without a mirror.
@@ -74,6 +78,10 @@ export interface DeliveryLimits {
   /** The longest an insert may run, s; a redo takes twice as long. */
   readonly insertSeconds: number;
   readonly idleCommitMs: number;
+  /** How long to wait until every insert of an earlier owner has landed or died, s: the largest D + longest insert ever used on this target. */
+  readonly waitSeconds: number;
+  /** Go on where records expired unread, instead of stopping. */
+  readonly acceptLoss: boolean;
   readonly mirrors: boolean;
   readonly placeholder: Uint8Array;
 }

@@ -3,6 +3,7 @@ import type { GuardedInsert, TargetTable } from '../clickhouse/insert';
 import { quoteText } from '../clickhouse/quote';
 import { withheldColumns } from '../debezium/withheld';
 import { OP } from '../model';
+import { MAX_BLOCK_OFFSETS } from '../plan/assignment';
 import { auditRows, quarantineRows, type BlockColumns } from '../plan/audit-rows';
 import { eventIdentity, type BadRecord, type BlockTable, type ChangeBlock } from '../plan/change-block';
 import { appendableReads, chooseMode, type Mode, type SnapshotState } from '../plan/mode';
@@ -23,6 +24,10 @@ export interface BlockContext {
   readonly at: number;
   /** S ≤ H, or announced before: what stands in ClickHouse is looked at first. */
   readonly seen: boolean;
+  /** Written again within its announced bounds. */
+  readonly announced: boolean;
+  /** H when the partition was assigned; -1 when `changes` had nothing of it. */
+  readonly highest: number;
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
   /** `changes` and `quarantine` as they stand. */
@@ -69,9 +74,8 @@ export async function prepareBlock(
   const reads = appendableReads(block, context.snapshot);
   const looked: LookedAt = { block, topic, partition, end, redelivered, withheld };
   const opened = await Promise.all(block.tables.map((table) => ports.tables.open(table)));
-  const shares = limits.mirrors
-    ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable })
-    : [];
+  const mirrors = limits.mirrors && !isSettled(block, context, present.changes);
+  const shares = mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];
   const bad = [...block.bad, ...shares.flatMap((share) => share.bad)].filter(
     ({ offset }) => !present.quarantine.has(offset),
   );
@@ -82,7 +86,9 @@ export async function prepareBlock(
     ['partition', String(partition)],
   ] as const;
   const time = `fromUnixTimestamp64Milli(${context.at}, 'UTC')`;
-  const range = `${topic}:${partition}:${start}:${end}`;
+  // The block's time is part of its tokens: a redo has the same one, another pass over the same range has not, so that
+  // what it finds missing is not taken for a repeat.
+  const range = `${topic}:${partition}:${start}:${end}:${context.at}`;
   const inserts = [
     insertOf(audit, context.changes, [...constants, ['ingested_at', time]], `changes:${range}`),
     insertOf(quarantineRows(bad, describeBad), context.quarantine, [...constants, ['at', time]], `quarantine:${range}`),
@@ -100,7 +106,7 @@ export async function prepareBlock(
   ].filter(({ rowCount }) => rowCount > 0);
   return {
     inserts,
-    truncates: limits.mirrors ? truncatesOf(block, opened, redelivered) : [],
+    truncates: mirrors ? truncatesOf(block, opened, redelivered) : [],
     seen: context.seen,
     modes: shares.map(({ table, mode }) => ({ table: table.name, mode })),
     bad,
@@ -109,6 +115,20 @@ export async function prepareBlock(
     watermark: after,
     snapshot: reads.after,
   };
+}
+
+/**
+ * Cheap rewinds: blocks follow each other, so all but the last M offsets up to H are in the mirrors for certain. A seen
+ * block below that needs no mirror work unless `changes` lacks some of it.
+ */
+function isSettled(
+  block: ChangeBlock,
+  { seen, announced, end, highest }: BlockContext,
+  present: ReadonlySet<number>,
+): boolean {
+  if (!seen || announced || end > highest + 1 - MAX_BLOCK_OFFSETS) return false;
+  for (let row = 0; row < block.rowCount; row++) if (!present.has(block.offsets[row] ?? -1)) return false;
+  return true;
 }
 
 /** Identities of candidates for redelivery that `changes` holds below the block. */

@@ -9,6 +9,7 @@ import { tableName, type SourceTable } from '../model';
 import type { BlockTable } from '../plan/change-block';
 import { patiently } from './patience';
 import type { OpenTable, Tables } from './ports';
+import { createTableLeases } from './table-leases';
 
 export interface TablesOptions {
   /** The table as PostgreSQL's catalogue has it now; null if there is none. `null` when PostgreSQL is not configured. */
@@ -77,6 +78,7 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
   const openTable = async (
     table: BlockTable,
     found: { layout: MirrorLayout; source: SourceTable } | TableCode,
+    mirror: 'keep' | 'rebuild',
   ): Promise<OpenTable> => {
     const name = tableName(table);
     const route = routes.get(name);
@@ -96,7 +98,14 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
     takenBy.set(view, name);
     const visible = source.columns.map((column) => column.name);
     const standing = await patiently(
-      () => store.ensureMirror({ layout, view, visible, fill: (shadow, actual) => fillMirror(table, actual, shadow) }),
+      () =>
+        store.ensureMirror({
+          layout,
+          view,
+          visible,
+          mirror,
+          fill: (shadow, actual) => fillMirror(table, actual, shadow),
+        }),
       { signal, emit },
     );
     if (typeof standing === 'string') {
@@ -122,16 +131,27 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
     if (lost > 0) emit({ tag: 'rows-lost-in-rebuild', table: tableName({ schema, name }), lost });
   };
 
-  const load = (table: BlockTable, before: Entry | undefined): Entry => {
+  const load = (table: BlockTable, before: Entry | undefined, mirror: 'keep' | 'rebuild' = 'keep'): Entry => {
     const ignored = before?.ignored ?? new Set<string>();
     const found = layoutOf(table, before, ignored);
-    const opened = found.then((result) => openTable(table, result));
+    const opened = found.then((result) => openTable(table, result, mirror));
     const layout = found.then((result) => (typeof result === 'string' ? null : result.layout));
     layout.catch(() => undefined);
     return { opened, layout, ignored, stale: false, recheck: false };
   };
 
+  const leases = createTableLeases();
+
   return {
+    lease: (tables) => leases.share(tables.map(tableName)),
+    async rebuild(table) {
+      return leases.alone(tableName(table), async () => {
+        const loaded = load(table, entries.get(tableName(table)), 'rebuild');
+        const { mirrored } = await loaded.opened;
+        entries.set(tableName(table), loaded);
+        return mirrored !== null;
+      });
+    },
     async open(table) {
       const name = tableName(table);
       const entry = entries.get(name);

@@ -38,6 +38,8 @@ export interface BlockWriter {
    * Throws `Reassign`, or the signal's reason between two requests.
    */
   write(block: ChangeBlock, past: Past, redo: AnnouncedBlock | null): Promise<Past>;
+  /** Writes only the mirrors' share of a block that is in `changes` already, without an announce; for what Kafka no longer holds. */
+  rewrite(block: ChangeBlock, past: Past): Promise<void>;
   /** Acknowledges everything below `offset`. Throws `Reassign` when fenced. */
   acknowledge(offset: number): Promise<void>;
 }
@@ -67,7 +69,7 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
     const quarantine = machineryTable(glance, 'quarantine');
     const prepared = await prepareBlock(
       block,
-      { ...of, ...past, start, end, at, seen, changes, quarantine },
+      { ...of, ...past, start, end, at, seen, announced: redo !== null, changes, quarantine },
       ports,
       limits,
     );
@@ -117,11 +119,25 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
   return {
     async write(block, past, redo) {
       const startedAt = performance.now();
-      const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting);
-      await commit(block.start, { end: block.end, at });
-      await insertAll(block, prepared, guard);
-      report(block, prepared, performance.now() - startedAt);
-      return { watermark: prepared.watermark, snapshot: prepared.snapshot, highest: past.highest };
+      const release = await ports.tables.lease(block.tables);
+      try {
+        const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting);
+        await commit(block.start, { end: block.end, at });
+        await insertAll(block, prepared, guard);
+        report(block, prepared, performance.now() - startedAt);
+        return { watermark: prepared.watermark, snapshot: prepared.snapshot, highest: past.highest };
+      } finally {
+        release();
+      }
+    },
+    async rewrite(block, past) {
+      const release = await ports.tables.lease(block.tables);
+      try {
+        const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting);
+        await insertAll(block, prepared, guard);
+      } finally {
+        release();
+      }
     },
     acknowledge: (offset) => commit(offset, null),
   };

@@ -238,6 +238,10 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
       const found = await ask((client) => client.fetchTopicOffsets(topic));
       return found.map(({ partition, low, high }) => ({ topic, partition, low: Number(low), high: Number(high) }));
     },
+    async offsetAt({ topic, partition }, ms) {
+      const found = await ask((client) => client.fetchTopicOffsetsByTimestamp(topic, ms));
+      return Number(found.find((one) => one.partition === partition)?.offset ?? 0);
+    },
     topics: () => ask((client) => client.listTopics()),
     canCommit: () => session !== null && session.commit !== null,
     epoch: () => epoch,

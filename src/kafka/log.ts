@@ -46,6 +46,8 @@ export interface Log {
   commit(epoch: number, commit: Commit): Promise<'ok' | 'fenced'>;
   committed(partitions: readonly TopicPartition[]): Promise<Committed[]>;
   bounds(topic: string): Promise<Bounds[]>;
+  /** The first offset whose record is not older than `ms` since the epoch; the end where there is none. */
+  offsetAt(of: TopicPartition, ms: number): Promise<number>;
   topics(): Promise<string[]>;
   /** False until this run delivered its first chunk: kafkajs has no safe way to commit before. */
   canCommit(): boolean;

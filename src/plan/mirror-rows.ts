@@ -18,13 +18,11 @@ export class MirrorRows {
   readonly columns: readonly Column[];
   readonly nulls: ArrayColumn;
   private readonly names = new StringColumn();
-  private readonly keyCell: readonly Column[];
 
   constructor(shape: RowShape) {
     this.shape = shape;
     this.columns = shape.columns.map(({ type }) => createColumn(type));
     this.nulls = new ArrayColumn('Array(String)', this.names);
-    this.keyCell = shape.key.map((index) => createColumn(shape.columns[index]?.type ?? ''));
   }
 
   get rowCount(): number {
@@ -72,19 +70,29 @@ export class MirrorRows {
     return this.nullNames(row).sort().join() === other.nullNames(otherRow).sort().join();
   }
 
-  /** The key of a row as a string that is equal for equal keys; its bytes mean nothing else. */
+  /** The key of a row as a string that is equal for equal keys; its characters mean nothing else. */
   keyOf(row: number): string {
+    let key = '';
+    for (const index of this.shape.key) key += this.keyPart(index, row);
+    return key;
+  }
+
+  /** Parts of fixed width need no mark of their end; others are preceded by their length. */
+  private keyPart(index: number, row: number): string {
+    const column = this.columns[index];
+    if (column instanceof FixedColumn) return column.unitsAt(row);
+    const text = column instanceof StringColumn ? column.textAt(row) : this.encodedPart(index, row);
+    return `${text.length}:${text}`;
+  }
+
+  /** Any other column in the key: its wire form. */
+  private encodedPart(index: number, row: number): string {
+    const from = this.columns[index];
+    const cell = createColumn(this.shape.columns[index]?.type ?? '');
+    if (from !== undefined) cell.appendFrom(from, row);
     const out = new ByteSink();
-    this.keyCell.forEach((cell, position) => {
-      const from = this.columns[this.shape.key[position] ?? 0];
-      cell.clear();
-      if (from !== undefined) cell.appendFrom(from, row);
-      cell.encode(out);
-    });
-    return out
-      .take()
-      .map((chunk) => Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1'))
-      .join('');
+    cell.encode(out);
+    return Buffer.concat(out.take()).toString('latin1');
   }
 
   /** The key columns of some rows, as columns of their own: what a look-up asks for. */

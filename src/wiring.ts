@@ -1,0 +1,153 @@
+/** Puts the edges behind the ports of the delivery: which function of kafka/, clickhouse/ and postgres/ does what. */
+import { connectClickHouse, type ClickHouse } from './clickhouse/client';
+import { openControl, type Control } from './clickhouse/control';
+import type { Databases } from './clickhouse/ddl';
+import { guardedInsert } from './clickhouse/insert';
+import { lookUps } from './clickhouse/look-ups';
+import { migrateClickHouse } from './clickhouse/migrate';
+import { openMirrorStore } from './clickhouse/mirror-store';
+import { removeBelow } from './clickhouse/remove-below';
+import { standingRows } from './clickhouse/standing-rows';
+import { watchTarget } from './clickhouse/target';
+import type { Config } from './config';
+import { tableFilter } from './config-patterns';
+import type { DeliveryLimits, DeliveryPorts } from './delivery/ports';
+import { fillFromChanges } from './delivery/rebuild';
+import { createTables } from './delivery/tables';
+import { ServiceError } from './errors';
+import type { Emit } from './events';
+import type { Log } from './kafka/log';
+import { OP, tableName } from './model';
+import type { Filter } from './pipeline';
+import { readTable } from './postgres/catalogue';
+import type { Postgres } from './postgres/client';
+import { pause } from './retry';
+
+export function databasesOf(config: Config): Databases {
+  return { views: config.clickhouse.database, machinery: `${config.clickhouse.database}_cdc` };
+}
+
+export function connectTarget(config: Config): ClickHouse {
+  return connectClickHouse({
+    ...config.clickhouse,
+    application: 'debezium-clickhouse',
+    requestTimeoutMs: config.insertTimeoutMs * 2 + 30_000,
+  });
+}
+
+/** The target, ready to be written to by this group. */
+export interface PreparedTarget {
+  readonly control: Control;
+  /** The longest any process of this target lets an insert be under way, s: what a wait after another hand must be. */
+  readonly waitSeconds: number;
+}
+
+/** What the service needs of ClickHouse before anything else: databases, tables, and that the target is this group's. */
+export async function prepareTarget(
+  clickhouse: ClickHouse,
+  config: Config,
+  { takeOver }: { takeOver: boolean },
+): Promise<PreparedTarget> {
+  const databases = databasesOf(config);
+  await migrateClickHouse(clickhouse, databases);
+  const control = openControl(clickhouse, databases.machinery);
+  const owner = await control.get('group');
+  if (owner === null || takeOver) await control.set('group', config.kafka.groupId);
+  else if (owner !== config.kafka.groupId) throw ownedBy(owner, config);
+  const ownWait = (config.guardMs + config.insertTimeoutMs * 2) / 1_000;
+  const knownWait = Number((await control.get('longest_wait_seconds')) ?? 0);
+  if (ownWait > knownWait) await control.set('longest_wait_seconds', String(ownWait));
+  return { control, waitSeconds: Math.max(ownWait, knownWait) };
+}
+
+function ownedBy(owner: string, config: Config): ServiceError {
+  return new ServiceError(
+    'TARGET_OWNED_BY_OTHER_GROUP',
+    `The consumer group ${owner} writes to ${config.clickhouse.database}; this service is of group ${config.kafka.groupId}.`,
+    {
+      hint: `Set KAFKA_GROUP_ID=${owner} to continue its work, CH_DATABASE to a database of its own for a second reader, or, once no service of ${owner} runs any more, start with --take-over.`,
+    },
+  );
+}
+
+export function limitsOf(
+  config: Config,
+  { waitSeconds, acceptLoss }: { waitSeconds: number; acceptLoss: boolean },
+): DeliveryLimits {
+  return {
+    blockRows: config.block.rows,
+    blockBytes: config.block.bytes,
+    blockAgeMs: config.block.ageMs,
+    guardSeconds: config.guardMs / 1_000,
+    insertSeconds: config.insertTimeoutMs / 1_000,
+    idleCommitMs: config.kafka.idleCommitMs,
+    waitSeconds,
+    acceptLoss,
+    mirrors: config.mirrors,
+    placeholder: Buffer.from(config.unavailableValue, 'utf8'),
+  };
+}
+
+export function filterOf(config: Config): Filter {
+  const included = tableFilter(config.tables);
+  return {
+    ops: new Set([...config.ops].map((op) => OP[op])),
+    keeps: (schema, table) => included(tableName({ schema, name: table })),
+    isSignal: (schema, table) => tableName({ schema, name: table }) === config.connector.signalTable,
+  };
+}
+
+/** Topics of the connector: of its prefix, and its heartbeat. */
+export function isOurTopic(prefix: string): (topic: string) => boolean {
+  return (topic) => topic.startsWith(`${prefix}.`) || topic === `__debezium-heartbeat.${prefix}`;
+}
+
+/** Topics of tables: neither Debezium's transactions nor its messages, whose names hold no schema. */
+export function isTableTopic(prefix: string): (topic: string) => boolean {
+  return (topic) => topic.startsWith(`${prefix}.`) && topic.slice(prefix.length + 1).includes('.');
+}
+
+export interface Edges {
+  readonly config: Config;
+  readonly clickhouse: ClickHouse;
+  readonly postgres: Postgres | null;
+  readonly control: Control;
+  readonly log: Log;
+  readonly limits: DeliveryLimits;
+  readonly emit: Emit;
+  /** Ends the waiting for PostgreSQL when a table is met for the first time. */
+  readonly signal: AbortSignal;
+}
+
+export function portsOf({ config, clickhouse, postgres, control, log, limits, emit, signal }: Edges): DeliveryPorts {
+  const databases = databasesOf(config);
+  const target = watchTarget(clickhouse, databases.machinery, () => performance.now());
+  const answers = lookUps(clickhouse, databases.machinery);
+  const insert: DeliveryPorts['insert'] = (one, guard, seconds) => guardedInsert(clickhouse, one, guard, seconds);
+  const glance: DeliveryPorts['glance'] = () => target.glance();
+  const { guardSeconds, insertSeconds } = limits;
+  return {
+    log,
+    lookUps: answers,
+    tables: createTables({
+      readTable:
+        postgres === null
+          ? null
+          : (schema, name) => readTable((sql, params) => postgres.query(sql, params), schema, name),
+      store: openMirrorStore(clickhouse, databases, control),
+      routes: config.tables.routes,
+      fill: (of) => fillFromChanges({ ...of, guardSeconds, insertSeconds }, { lookUps: answers, glance, insert }),
+      emit,
+      signal,
+    }),
+    glance,
+    forgetGlance: () => target.forget(),
+    migrate: async () => void (await migrateClickHouse(clickhouse, databases)),
+    currentRows: (table, images, rows) => standingRows(clickhouse, table.target, images, rows),
+    insert,
+    removeBelow: (table, of, below) => removeBelow(clickhouse, table.target, of, below),
+    emit,
+    now: () => Date.now(),
+    sleep: pause,
+  };
+}
