@@ -50,7 +50,7 @@ export const SETTINGS = {
     example: 'shop',
   }),
   TOPIC_REFRESH_MS: setting('Kafka', 'Milliseconds between two looks for new topics.', wholeNumber(100, 3_600_000), {
-    default: '3000',
+    default: '1000',
     example: '10000',
   }),
   IDLE_COMMIT_MS: setting(

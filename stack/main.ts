@@ -88,6 +88,12 @@ async function main(): Promise<number> {
   return command({ settings: readStackSettings(root, environment), environment, args });
 }
 
+// `make status | head` closes the pipe early: who reads has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 main().then(
   (code) => {
     process.exitCode = code;

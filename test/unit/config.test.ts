@@ -42,7 +42,7 @@ describe('the settings', () => {
         brokers: ['localhost:9092'],
         groupId: 'debezium-clickhouse',
         sessionTimeoutMs: 15_000,
-        topicRefreshMs: 3_000,
+        topicRefreshMs: 1_000,
       },
       topicPrefix: 'cdc',
       tables: { include: ['*.*'], exclude: [] },
