@@ -6,7 +6,7 @@ import { environmentOf, portVariables, tryDocker } from '../../stack/docker';
 import { runDocker } from '../../stack/docker-command';
 import { openStack, startStack } from '../../stack/local';
 import { choosePorts } from '../../stack/ports';
-import { isRunning, ownIdentity, type ProcessIdentity } from '../../stack/process-identity';
+import { isRunning, ownIdentity, processesIn, type ProcessIdentity } from '../../stack/process-identity';
 import { projectRoot } from '../../stack/project-root';
 import { PORT_NAMES, type Ports } from '../../stack/stack-settings';
 import type { PartName, StackEnv } from '../../stack/state';
@@ -117,7 +117,7 @@ function asProcesses(dir: string): TestStack {
       for (const name of ['connect', 'kafka', 'clickhouse', 'postgres', 'registry'] as const) {
         await open()?.stopPart(name, name === 'postgres' ? 'SIGQUIT' : 'SIGKILL');
       }
-      rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+      removeFolder(dir);
       if (readdirSync(stacksFolder).length === 0) rmdirSync(stacksFolder);
     },
   };
@@ -166,7 +166,11 @@ function inDocker(dir: string, run: RunFile): TestStack {
 
 const noEnvironment: StackEnv = { PG_URL: '', CH_URL: '', CH_DATABASE: '', KAFKA_BROKERS: '', CONNECT_URL: '' };
 
+/** Services of the tests run in folders of this one: those of a run that was killed are ended before it goes. */
 function removeFolder(dir: string): void {
+  const entries = existsSync(dir) ? readdirSync(dir, { withFileTypes: true }) : [];
+  const folders = [dir, ...entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(dir, name))];
+  for (const pid of folders.flatMap((folder) => processesIn(folder))) process.kill(pid, 'SIGKILL');
   rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
 }
 
