@@ -90,8 +90,6 @@ export async function runService(options: RunOptions): Promise<number> {
     const handling = {
       control,
       delivery,
-      tables: ports.tables,
-      lookUps: ports.lookUps,
       processId: randomUUID(),
       emit,
       sleep: pause,

@@ -41,9 +41,14 @@ export interface Delivery {
    * a time. Records that arrive meanwhile are delivered as ever.
    */
   replay(request: ReplayRequest, onProgress?: (progress: ReplayProgress) => void): Promise<ReplayProgress>;
+  /** Makes the mirror of a table anew from `changes`, if this process owns every partition that holds its changes. */
+  rebuild(schema: string, table: string): Promise<RebuildOutcome>;
   /** ms since the last record of a table arrived or partitions were assigned; 0 while the group is joined. */
   idleMs(): number;
 }
+
+/** `spread`: other processes own some of the table's partitions. `nothing`: `changes` holds no change of it. */
+export type RebuildOutcome = 'rebuilt' | 'not-mine' | 'spread' | 'nothing' | 'not-mirrored';
 
 /** Keys and images that all open and waiting blocks of a process may hold, about; a partition may always have 1 MiB. */
 const BLOCK_MEMORY_BYTES = 256 << 20;
@@ -128,6 +133,17 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     options.giveUp.abort(new Error('the service is stopping'));
   };
 
+  const rebuild = async (schema: string, table: string): Promise<RebuildOutcome> => {
+    const places = (await ports?.lookUps.whereabouts(schema, table)) ?? [];
+    if (places.length === 0) return 'nothing';
+    const mine = new Set(assigned.map(name));
+    const owned = places.filter((place) => mine.has(name(place))).length;
+    if (owned === 0) return 'not-mine';
+    if (owned < places.length) return 'spread';
+    const mirrored = await ports?.tables.rebuild({ source: '', db: '', schema, name: table });
+    return mirrored === true ? 'rebuilt' : 'not-mirrored';
+  };
+
   const isStopping = (): boolean => stopping.signal.aborted;
 
   const offsetAt = (of: TopicPartition, ms: number): Promise<number> => {
@@ -159,6 +175,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       return stopped;
     },
     assigned: () => (joining ? [] : assigned),
+    rebuild,
     async replay(request, onProgress) {
       const run = createReplayRun(request, { concerns: concernedTopics(request, options.topicOf), offsetAt });
       while (replay !== null) await untilChange();
@@ -170,7 +187,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
           await untilChange();
           onProgress?.(run.progress());
         }
-        for (const table of isStopping() ? [] : run.touched()) await ports?.tables.rebuild(table);
+        for (const { schema, name: table } of isStopping() ? [] : run.touched()) await rebuild(schema, table);
         return run.progress();
       } finally {
         replay = null;

@@ -1,13 +1,10 @@
 /** Requests of commands to a running service, through `control`: one writer, so the owners of the partitions carry them out. */
 import type { Control } from '../clickhouse/control';
-import type { LookUps } from '../clickhouse/look-ups';
 import { ServiceError } from '../errors';
 import type { Emit } from '../events';
-import type { TopicPartition } from '../model';
 import type { ReplayRequest } from '../plan/replay';
 import type { Delivery } from './delivery';
 import { patiently } from './patience';
-import type { Tables } from './ports';
 import type { ReplayProgress } from './replay-run';
 
 export type Request =
@@ -38,8 +35,6 @@ export function answerName(id: string, processId: string): string {
 export interface RequestHandling {
   readonly control: Control;
   readonly delivery: Delivery;
-  readonly tables: Tables;
-  readonly lookUps: Pick<LookUps, 'whereabouts'>;
   /** Names this process among those of the group. */
   readonly processId: string;
   readonly emit: Emit;
@@ -81,7 +76,7 @@ export async function carryOut(
   try {
     if (request.kind === 'replay')
       return { state: 'done', progress: await handling.delivery.replay(request, onProgress) };
-    return await rebuild(request, handling);
+    return await rebuild(request, handling.delivery);
   } catch (error) {
     return {
       state: 'failed',
@@ -91,26 +86,18 @@ export async function carryOut(
 }
 
 /** Only the owner of every partition of the table may build its mirror anew: nobody else writes to it meanwhile. */
-async function rebuild(
-  { schema, table }: { schema: string; table: string },
-  { delivery, tables, lookUps }: Pick<RequestHandling, 'delivery' | 'tables' | 'lookUps'>,
-): Promise<Answer> {
-  const places = await lookUps.whereabouts(schema, table);
-  if (places.length === 0) return { state: 'failed', message: `changes holds no change of ${schema}.${table}` };
-  const mine = new Set(delivery.assigned().map(keyOf));
-  const owned = places.filter((place) => mine.has(keyOf(place))).length;
-  if (owned === 0) return { state: 'not-mine' };
-  if (owned < places.length)
-    return {
-      state: 'failed',
-      message: `the partitions of ${schema}.${table} are spread over several processes; stop all but one`,
-    };
-  const mirrored = await tables.rebuild({ source: '', db: '', schema, name: table });
-  return mirrored
-    ? { state: 'done' }
-    : { state: 'failed', message: `${schema}.${table} is not mirrored; the log of the service says why` };
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`;
+async function rebuild({ schema, table }: { schema: string; table: string }, delivery: Delivery): Promise<Answer> {
+  const failed = (message: string): Answer => ({ state: 'failed', message });
+  switch (await delivery.rebuild(schema, table)) {
+    case 'rebuilt':
+      return { state: 'done' };
+    case 'not-mine':
+      return { state: 'not-mine' };
+    case 'nothing':
+      return failed(`changes holds no change of ${schema}.${table}`);
+    case 'spread':
+      return failed(`the partitions of ${schema}.${table} are spread over several processes; stop all but one`);
+    case 'not-mirrored':
+      return failed(`${schema}.${table} is not mirrored; the log of the service says why`);
+  }
 }
