@@ -14,6 +14,7 @@ const common = {
 module.exports = {
   projects: [
     { ...common, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
+    { ...common, displayName: 'model', testMatch: ['<rootDir>/test/model/**/*.test.ts'] },
     {
       ...common,
       displayName: 'integration',

@@ -1,0 +1,114 @@
+/** Every rule of the delivery protocol, shown to be needed, and all of them together, shown to be enough: in a model. */
+import { mirrorCollapse } from './clickhouse';
+import { prepareReally } from './real-prepare';
+import { RULES, rulesWithout, type Rule } from './rules';
+import { simulate, simulateWith, tell } from './simulate';
+import type { Promised } from './world';
+
+const SEEDS = Number(process.env['MODEL_SEEDS'] ?? 100_000);
+const REAL_SEEDS = Number(process.env['MODEL_REAL_SEEDS'] ?? 500);
+const MINUTES = 60_000;
+
+/**
+ * For each rule a seed whose history breaks a promise when the rule is left out, and which promise. When the histories
+ * are generated otherwise, `npm run model -- --without <rule>` finds another.
+ */
+const COUNTEREXAMPLES: Readonly<Record<Rule, readonly [seed: number, broken: Promised]>> = {
+  truthNotRedelivered: [220, 'P3'],
+  redeliveryByTwin: [50, 'P3'],
+  watermarkRestored: [107, 'SUM'],
+  nullCommitLsn: [67, 'SUM'],
+  lateWithoutTwin: [15, 'P2'],
+  deadline: [51, 'P1'],
+  waitAfterHand: [43, 'P1'],
+  startBelowHighest: [178, 'P2'],
+  targetInIdleCommit: [32, 'P1'],
+  uuidsChecked: [100, 'SUM'],
+  lookFirst: [5789, 'P3'],
+  repeatWithinDeadline: [57, 'P1'],
+  wideWindow: [1, 'P1'],
+  seenLookedUp: [7, 'P1'],
+  truncateBelow: [2156, 'P3'],
+  truncateOnePartition: [147, 'P2'],
+  truthsOffset: [3773, 'P3'],
+  withheldFromEvents: [112, 'P3'],
+  oneRunOfReads: [103, 'P2'],
+  retentionChecked: [3, 'P4'],
+  redoBurnsToken: [3739, 'P3'],
+  redoInsertInWait: [66284, 'P1'],
+  newestCarrier: [11283, 'P3'],
+  handWithoutHighest: [577, 'P4'],
+};
+
+describe('the model of the delivery protocol', () => {
+  it.each(Object.entries(COUNTEREXAMPLES) as [Rule, readonly [number, Promised]][])(
+    'needs the rule %s',
+    (rule, [seed, broken]) => {
+      const { outcome, trace } = tell(seed, rulesWithout(rule));
+      expect(`${RULES[rule]} - without it seed ${seed} breaks ${outcome.broken}`).toBe(
+        `${RULES[rule]} - without it seed ${seed} breaks ${broken}`,
+      );
+      expect(trace.at(-1)).toContain(broken);
+      expect(simulate(seed, rulesWithout()).broken).toBeNull();
+    },
+  );
+
+  it(
+    `keeps every promise in ${SEEDS} lives under all the rules`,
+    () => {
+      const rules = rulesWithout();
+      let stopped = 0;
+      for (let seed = 1; seed <= SEEDS; seed++) {
+        const outcome = simulate(seed, rules);
+        if (outcome.broken !== null) throw new Error(`seed ${seed}:\n${tell(seed, rules).trace.join('\n')}`);
+        if (outcome.stopped !== null) stopped++;
+      }
+      // Most lives must reach their end, or nothing was shown.
+      expect(stopped).toBeLessThan(SEEDS / 5);
+    },
+    5 * MINUTES,
+  );
+
+  it(
+    `keeps every promise in ${REAL_SEEDS} lives with the service's own step 0`,
+    async () => {
+      let steps = 0;
+      for (let seed = 1; seed <= REAL_SEEDS; seed++) {
+        const outcome = await simulateWith(seed, prepareReally);
+        if (outcome.broken !== null) {
+          const trace: string[] = [];
+          await simulateWith(seed, prepareReally, trace);
+          throw new Error(`seed ${seed}: ${outcome.message}\n${trace.join('\n')}`);
+        }
+        steps += outcome.steps;
+      }
+      expect(steps).toBeGreaterThan(REAL_SEEDS * 50);
+    },
+    5 * MINUTES,
+  );
+
+  it('lives the same life twice', () => {
+    expect(tell(4711, rulesWithout()).trace).toEqual(tell(4711, rulesWithout()).trace);
+  });
+});
+
+describe('the collapsing of the model', () => {
+  const signs = (text: string): { sign: 1 | -1; name: string }[] =>
+    [...text.matchAll(/([+-])(\w)/g)].map(([, sign, name]) => ({ sign: sign === '+' ? 1 : -1, name: name ?? '' }));
+  const text = (rows: readonly { sign: 1 | -1; name: string }[]): string =>
+    rows.map(({ sign, name }) => (sign === 1 ? '+' : '-') + name).join('');
+
+  it.each([
+    ['+a', '+a'],
+    ['+a-a+b', '+b'],
+    ['+a+b', '+b'],
+    ['+a-b', ''],
+    ['-a+b', '-a+b'],
+    ['-a+b-b+c', '-a+c'],
+    ['-a', '-a'],
+    ['-a+b-c', '-a'],
+    ['', ''],
+  ])('makes of %s what ClickHouse makes of it', (rows, left) => {
+    expect(text(mirrorCollapse(signs(rows)))).toBe(left);
+  });
+});

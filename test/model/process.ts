@@ -1,0 +1,389 @@
+/** One process of the service in the model: for each partition it believes to own, the steps of the delivery. */
+import { OP } from '../../src/model';
+import { decideStart, MAX_BLOCK_OFFSETS, type Found, type Start } from '../../src/plan/assignment';
+import { encodeNote, parseNote, type AnnouncedBlock, type CommitNote } from '../../src/plan/commit';
+import type { SnapshotState } from '../../src/plan/mode';
+import type { Watermark } from '../../src/plan/position';
+import type { Request, RequestKind } from './clickhouse';
+import { pastOf, prepare, type BlockContext, type Prepared } from './prepare';
+import { GUARD_TICKS, INSERT_TICKS, REDO_TICKS, Violation, type World } from './world';
+
+type Step = 'assign' | 'start' | 'read' | 'announce' | 'changes' | 'mirror' | 'truncate';
+
+interface Block {
+  readonly from: number;
+  readonly to: number;
+  readonly start: number;
+  readonly end: number;
+  /** The block's time; it is part of its tokens, and a redo has the same. */
+  readonly at: number;
+  readonly redo: boolean;
+  readonly seen: boolean;
+}
+
+/** Computes a block; the model's own way unless another is passed. */
+export type Prepare = (world: World, context: BlockContext) => Prepared | Promise<Prepared>;
+
+/** The delivery of one partition within one assignment. */
+export class Delivery {
+  step: Step = 'assign';
+  private readonly world: World;
+  private readonly name: string;
+  private readonly partition: number;
+  private readonly generation: number;
+  private readonly prepare: Prepare;
+  private waitUntil = -1;
+  private waited = false;
+  private begin: Start | null = null;
+  private highest = -1;
+  private target = 0;
+  private next = 0;
+  private redo: AnnouncedBlock | null = null;
+  private acknowledged = -1;
+  private watermark: Watermark | null = null;
+  private snapshot: SnapshotState = { kind: 'empty' };
+  private block: Block | null = null;
+  private prepared: Prepared | null = null;
+  private deadline = 0;
+  private mirrorTable = 0;
+  private request: Request | null = null;
+
+  constructor(world: World, partition: number, options: { generation: number; name: string; prepare: Prepare }) {
+    this.world = world;
+    this.partition = partition;
+    this.generation = options.generation;
+    this.name = `${options.name}/${partition}`;
+    this.prepare = options.prepare;
+  }
+
+  /** Nothing more to do until something new is produced. */
+  get atRest(): boolean {
+    return this.step === 'read' && this.redo === null && this.next >= this.world.visible[this.partition]!;
+  }
+
+  get isCurrent(): boolean {
+    return this.generation === this.world.generation;
+  }
+
+  /** One small step. False: the broker says that this process is no longer a member. */
+  go(): boolean {
+    switch (this.step) {
+      case 'assign':
+        this.assign();
+        return true;
+      case 'start':
+        this.start();
+        return true;
+      case 'read':
+        return this.read();
+      case 'announce':
+        return this.announce();
+      case 'changes':
+        this.write('changes', 'mirror');
+        return true;
+      case 'mirror':
+        this.write('mirror', 'truncate');
+        return true;
+      case 'truncate':
+        this.write('delete', 'read');
+        return true;
+    }
+  }
+
+  private say(text: () => string): void {
+    this.world.say(() => `${this.name} ${text()}`);
+  }
+
+  private assign(): void {
+    const { world } = this;
+    const { clickhouse } = world;
+    if (clickhouse.clock < this.waitUntil) {
+      clickhouse.clock = world.random.chance(20) ? this.waitUntil : clickhouse.clock + 1;
+      return;
+    }
+    const found = this.lookAround();
+    const start = this.decide(found);
+    this.say(() => `finds ${JSON.stringify(found)}: ${JSON.stringify(start)}`);
+    if (start.kind === 'wait') {
+      const longest = world.rules.redoInsertInWait ? REDO_TICKS : INSERT_TICKS;
+      this.waitUntil = world.rules.waitAfterHand ? clickhouse.clock + GUARD_TICKS + longest + 1 : -1;
+      this.waited = true;
+      return;
+    }
+    this.waited = false;
+    this.begin = start;
+    this.highest = found.highest ?? -1;
+    this.target = clickhouse.changes.uuid;
+    this.step = 'start';
+  }
+
+  private decide(found: Found): Start {
+    const start = decideStart(found);
+    const silent = start.kind === 'read' && start.why === 'hand' && found.highest === null && found.low > 0;
+    return silent && this.world.rules.handWithoutHighest
+      ? { kind: 'stop', code: 'CHANGES_EXPIRED', from: 0, to: found.low }
+      : start;
+  }
+
+  private lookAround(): Found {
+    const { world, partition, waited } = this;
+    const { changes } = world.clickhouse;
+    const commit = world.committed[partition] ?? null;
+    const highest = changes.highest(partition);
+    const high = world.endOf(partition);
+    const oldest = world.oldest[partition]!;
+    const target = `u${changes.uuid}`;
+    let note: CommitNote | null = commit === null ? null : parseNote(commit.metadata);
+    if (note !== null && note.announced === null && !world.rules.targetInIdleCommit) note = { target, announced: null };
+    return {
+      committed: commit?.offset ?? null,
+      note,
+      highest: highest < 0 ? null : world.offsetAt(partition, highest),
+      low: oldest === 0 ? 0 : oldest < world.visible[partition]! ? world.offsetAt(partition, oldest) : high,
+      high,
+      target,
+      waited,
+    };
+  }
+
+  private start(): void {
+    const { world, partition, begin } = this;
+    if (begin === null) return;
+    this.redo = null;
+    let from = 0;
+    switch (begin.kind) {
+      case 'wait':
+        return;
+      case 'stop':
+        if (world.rules.retentionChecked || begin.code !== 'CHANGES_EXPIRED') {
+          world.stopped = begin.code;
+          this.checkStop(begin);
+          return;
+        }
+        from = begin.to;
+        break;
+      case 'reconcile-expired':
+        this.reconcileExpired(begin.from, begin.to);
+        from = begin.to;
+        break;
+      case 'redo':
+        this.redo = begin.block;
+        from = begin.from;
+        break;
+      case 'read':
+        from = begin.why === 'hand' && !world.rules.startBelowHighest ? this.asTheHandSaid(begin.from) : begin.from;
+        this.acknowledged = begin.why === 'ours' ? from : -1;
+        // What expired before the service began, or before it began again for a replaced target, is nobody's to bring.
+        if (begin.why === 'first' || begin.why === 'replaced')
+          world.excused[partition] = Math.max(world.excused[partition]!, world.oldest[partition]!);
+        break;
+    }
+    this.next = world.indexAt(partition, from);
+    const past = pastOf(world, partition, this.next);
+    this.watermark = past.watermark;
+    this.snapshot = past.snapshot;
+    this.step = 'read';
+  }
+
+  /** Without rule 6: where the hand said, though not beyond what is there. */
+  private asTheHandSaid(from: number): number {
+    const { world, partition } = this;
+    const said = world.committed[partition]?.offset ?? from;
+    return Math.max(from, Math.min(said, world.endOf(partition)));
+  }
+
+  /** A stop is honest if a record expired that is not in `changes`. */
+  private checkStop(start: Extract<Start, { kind: 'stop' }>): void {
+    const { world, partition } = this;
+    if (start.code !== 'CHANGES_EXPIRED') throw new Violation('REST', `stopped with ${start.code}`);
+    this.say(() => `stops: ${start.code} [${start.from}, ${start.to})`);
+    if (world.oldest[partition] === 0) throw new Violation('REST', 'stopped although nothing expired');
+  }
+
+  /** Kafka no longer has these records: the mirror is brought in line from `changes`. The wait is over, nothing is under way. */
+  private reconcileExpired(from: number, to: number): void {
+    const { world, partition } = this;
+    const [first, last] = [world.indexAt(partition, from), world.indexAt(partition, to)];
+    if (first === last) return;
+    const past = pastOf(world, partition, first);
+    const { signed } = prepare(world, {
+      partition,
+      from: first,
+      to: last,
+      seen: true,
+      announced: true,
+      highest: this.highest,
+      ...past,
+    });
+    world.clickhouse.mirror.insert(partition, signed);
+    world.read();
+  }
+
+  /** Takes the next block if there is one, else perhaps commits idly. */
+  private read(): boolean {
+    const { world, partition, redo } = this;
+    const { random } = world;
+    const visible = world.visible[partition]!;
+    if (this.next < world.oldest[partition]!) {
+      this.reassign('its records expired');
+      return true;
+    }
+    if (redo === null && this.next >= visible) {
+      const position =
+        this.next === 0 ? 0 : Math.max(world.offsetAt(partition, this.next - 1) + 1, world.endOf(partition));
+      if (position <= this.acknowledged || !random.chance(60)) return true;
+      const outcome = this.commit(position, null);
+      if (outcome === 'ok') this.acknowledged = position;
+      return outcome !== 'fenced';
+    }
+    const to = redo === null ? this.cut(visible) : world.indexAt(partition, redo.end);
+    const start = redo === null ? world.offsetAt(partition, this.next) : (this.begin as { from: number }).from;
+    const end = redo === null ? world.offsetAt(partition, to - 1) + 1 : redo.end;
+    const seen = redo !== null || start <= this.highest;
+    const at = redo === null ? ++world.blocks : redo.at;
+    this.block = { from: this.next, to, start, end, at, redo: redo !== null, seen };
+    this.deadline = world.clickhouse.clock + GUARD_TICKS;
+    this.mirrorTable = world.clickhouse.mirror.uuid;
+    if (world.rules.uuidsChecked && world.clickhouse.changes.uuid !== this.target) {
+      this.reassign('changes was replaced');
+      return true;
+    }
+    if (world.rules.lookFirst) this.look();
+    this.step = 'announce';
+    return true;
+  }
+
+  /** Where the block ends: a truncate stands alone, and no block is longer than M. */
+  private cut(visible: number): number {
+    const { world, partition, next } = this;
+    const log = world.history.logs[partition]!;
+    let to = next + 1;
+    if (log.op[next] === OP.t) return to;
+    const wanted = 1 + world.random.below(4);
+    while (
+      to < visible &&
+      to - next < wanted &&
+      log.op[to] !== OP.t &&
+      log.offset[to]! - log.offset[next]! < MAX_BLOCK_OFFSETS
+    )
+      to++;
+    return to;
+  }
+
+  private look(): void {
+    const { world, partition, block, watermark, snapshot } = this;
+    if (block === null || watermark === null) return;
+    const { from, to, seen, redo } = block;
+    const prepared = this.prepare(world, {
+      partition,
+      from,
+      to,
+      seen,
+      announced: redo,
+      highest: this.highest,
+      watermark,
+      snapshot,
+    });
+    if (!(prepared instanceof Promise)) return this.looked(block, prepared);
+    world.pending = prepared.then((done) => this.looked(block, done));
+  }
+
+  private looked({ from, to, redo }: Block, prepared: Prepared): void {
+    this.prepared = prepared;
+    this.say(
+      () =>
+        `looks at records ${from} to ${to - 1} ${redo ? 'again ' : ''}(${prepared.mode}), redelivered ${prepared.redelivered.join('')}`,
+    );
+  }
+
+  private announce(): boolean {
+    const { block, world } = this;
+    if (block === null) return true;
+    const outcome = this.commit(block.start, { end: block.end, at: block.at });
+    if (outcome !== 'ok') return outcome !== 'fenced';
+    if (!world.rules.lookFirst) this.look();
+    this.step = 'changes';
+    return true;
+  }
+
+  /** Commits with our metadata; `none`: there was no answer, whether or not it was done. */
+  private commit(offset: number, announced: AnnouncedBlock | null): 'ok' | 'fenced' | 'none' {
+    const { world, partition } = this;
+    const fate = world.faults ? world.random.below(100) : 99;
+    if (fate < 4) return 'none';
+    if (this.generation !== world.generation) {
+      this.say(() => 'is fenced');
+      return 'fenced';
+    }
+    const metadata = encodeNote({ target: `u${this.target}`, announced });
+    world.committed[partition] = { offset, metadata };
+    this.say(() => `commits ${offset} ${metadata}${fate < 8 ? ', without an answer' : ''}`);
+    return fate < 8 ? 'none' : 'ok';
+  }
+
+  private reassign(why: string): void {
+    this.say(() => `goes back to assignment: ${why}`);
+    this.step = 'assign';
+    this.request = null;
+    this.waited = false;
+    this.waitUntil = -1;
+  }
+
+  /** Sends a request, then waits for its answer: repeats it, or gives up and redoes the block. */
+  private write(kind: RequestKind, then: Step): void {
+    const { world, request } = this;
+    if (request === null) {
+      if (this.nothingFor(kind)) this.proceed(then);
+      else this.request = world.send(this.statement(kind));
+      return;
+    }
+    if (request.answer === 'ok' && (!world.faults || world.random.chance(93))) return this.proceed(then);
+    if (request.answer === 'refused') return this.reassign('refused');
+    // The answer was lost, or is long in coming.
+    if (request.answer === 'none' && (request.state !== 'done' || world.faults) && world.random.chance(85)) return;
+    if (!world.rules.repeatWithinDeadline) this.deadline = world.clickhouse.clock + GUARD_TICKS;
+    if (world.clickhouse.clock > this.deadline || (world.rules.repeatWithinDeadline && world.random.chance(15)))
+      return this.reassign('no answer');
+    this.say(() => `repeats ${kind}`);
+    this.request = world.send(this.statement(kind));
+  }
+
+  private nothingFor(kind: RequestKind): boolean {
+    // Without rule 9 the mirror's rows are looked up when they are needed, after a pause of any length.
+    if (kind === 'mirror' && !this.world.rules.lookFirst) this.look();
+    const { prepared } = this;
+    if (prepared === null) return true;
+    if (kind === 'changes') return prepared.records.length === 0;
+    return kind === 'mirror' ? prepared.signed.length === 0 : prepared.below < 0;
+  }
+
+  private statement(kind: RequestKind): Omit<Request, 'state' | 'killAt' | 'answer'> {
+    const { partition, block, prepared } = this;
+    if (block === null || prepared === null) throw new Error('nothing was prepared');
+    return {
+      kind,
+      partition,
+      token: ((block.at * 2 + partition) * 128 + block.from) * 128 + block.to,
+      deadline: this.deadline,
+      longest: kind === 'delete' ? Infinity : block.seen ? REDO_TICKS : INSERT_TICKS,
+      target: this.target,
+      table: kind === 'changes' ? this.target : this.mirrorTable,
+      records: kind === 'changes' ? prepared.records : [],
+      redelivered: kind === 'changes' ? prepared.redelivered : [],
+      signed: kind === 'mirror' ? prepared.signed : [],
+      below: prepared.below,
+    };
+  }
+
+  private proceed(then: Step): void {
+    this.request = null;
+    this.step = then;
+    if (then !== 'read' || this.block === null || this.prepared === null) return;
+    this.next = this.block.to;
+    this.watermark = this.prepared.watermark;
+    this.snapshot = this.prepared.snapshot;
+    this.redo = null;
+    this.block = null;
+    this.prepared = null;
+  }
+}
