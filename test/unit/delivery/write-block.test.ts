@@ -1,0 +1,224 @@
+/** The steps of one block: what is looked at, announced and written, in which order, and what a fault leaves behind. */
+import { createBlockWriter, Reassign, type BlockWriter, type Past } from '../../../src/delivery/write-block';
+import type { ChangeBlock } from '../../../src/plan/change-block';
+import { parseNote } from '../../../src/plan/commit';
+import { NO_WATERMARK } from '../../../src/plan/position';
+import { blockOf, type Fact } from '../plan/blocks';
+import { away, createWorld, LIMITS, offsetsOf, refused, TARGET, type World } from './fakes';
+import { TOPIC } from './wire';
+
+const PAST: Past = { watermark: NO_WATERMARK, snapshot: { kind: 'mixed' }, highest: -1 };
+const image = (id: number): string => JSON.stringify({ id, note: 'n' });
+const c = (offset: number, id = offset): Fact => ({ offset, op: 'c', key: `{"id":${id}}`, after: image(id) });
+
+function writerOf(world: World, abort = new AbortController()): BlockWriter {
+  const { ports } = world;
+  return createBlockWriter({ of: TOPIC, epoch: 1, target: TARGET, ports, limits: LIMITS, signal: abort.signal });
+}
+
+function withBad(block: ChangeBlock, offset: number): ChangeBlock {
+  const none = new Uint8Array(0);
+  const value = Buffer.from('{');
+  block.appendBad({ offset, code: 'ENVELOPE_MALFORMED', table: '', column: '', key: none, value, headers: none });
+  block.end = offset + 1;
+  return block;
+}
+
+const tokensOf = (world: World): string[] => [...world.written.keys()];
+
+describe('a fresh block', () => {
+  it('is announced before it is written to changes, quarantine and the mirrors, in this order', async () => {
+    const world = createWorld();
+    await writerOf(world).write(withBad(blockOf([c(5), { ...c(6), table: 'stock' }]), 7), PAST, null);
+    expect(world.calls).toEqual([
+      'lease',
+      'announce [5, 8)',
+      'insert changes [5, 8)',
+      'insert quarantine [5, 8)',
+      'insert orders__mirror [5, 8)',
+      'insert stock__mirror [5, 8)',
+      'release',
+    ]);
+    expect(parseNote(world.committed!.metadata)).toEqual({ target: TARGET, announced: { end: 8, at: world.nowMs } });
+    expect(world.events).toEqual([
+      expect.objectContaining({ tag: 'block-written', start: 5, end: 8, rows: 2, modes: { 'public.orders': 'append', 'public.stock': 'append' } }),
+      expect.objectContaining({ tag: 'record-quarantined', offset: 7, code: 'ENVELOPE_MALFORMED' }),
+    ]); // prettier-ignore
+  });
+
+  it('that must merge looks at the rows that stand before it is announced', async () => {
+    const world = createWorld();
+    world.wholeBefore = false;
+    await writerOf(world).write(blockOf([{ ...c(0), op: 'u' }]), PAST, null);
+    expect(world.calls.slice(0, 3)).toEqual(['lease', 'look: current rows', 'announce [0, 1)']);
+  });
+
+  it('goes under one time and under tokens of its own, guarded by the clock from before the announce', async () => {
+    const world = createWorld();
+    world.onCommit = () => void (world.clockMs += 1_000_000);
+    await writerOf(world).write(blockOf([c(0)]), PAST, null);
+    const all = [...world.written.values()];
+    expect(new Set(tokensOf(world)).size).toBe(2);
+    for (const { guard, seconds, insert } of all) {
+      expect(guard).toEqual({ changes: { database: 'cdc_cdc', name: 'changes', uuid: TARGET }, deadlineMs: 5_030_000 });
+      expect(seconds).toBe(LIMITS.insertSeconds);
+      expect(insert.rowCount).toBe(1);
+    }
+    expect(Object.fromEntries(all[0]!.insert.constants)).toEqual({
+      topic: `'${TOPIC.topic}'`,
+      partition: '0',
+      ingested_at: "fromUnixTimestamp64Milli(9000000, 'UTC')",
+    });
+  });
+
+  it('tells the next block what was found', async () => {
+    const after = await writerOf(createWorld()).write(blockOf([c(0), c(1)]), PAST, null);
+    expect(after.watermark.position).toEqual({ commitLsn: 901, lsn: 1001 });
+    expect(after).toMatchObject({ snapshot: { kind: 'mixed' }, highest: -1 });
+  });
+
+  it('whose changes are all sent again is in changes, and not in the mirror', async () => {
+    const world = createWorld();
+    const writer = writerOf(world);
+    const past = await writer.write(blockOf([c(0, 1)]), PAST, null);
+    world.calls.length = 0;
+    await writer.write(blockOf([{ ...c(1, 1), lsn: 1000, commitLsn: 900 }]), past, null);
+    expect(world.calls).toEqual(['lease', 'announce [1, 2)', 'insert changes [1, 2)', 'release']);
+  });
+});
+
+describe('a truncate', () => {
+  const t: Fact = { offset: 3, op: 't' };
+
+  it('removes what lies below it once it is in changes', async () => {
+    const world = createWorld();
+    await writerOf(world).write(blockOf([t]), PAST, null);
+    expect(world.calls).toEqual([
+      'lease',
+      'announce [3, 4)',
+      'insert changes [3, 4)',
+      'remove of public.orders below 3',
+      'release',
+    ]);
+  });
+
+  it('leaves the mirror alone, and says so, where the topic has more than one partition', async () => {
+    const world = createWorld();
+    world.partitions = 2;
+    await writerOf(world).write(blockOf([t]), PAST, null);
+    expect(world.calls).toEqual(['lease', 'announce [3, 4)', 'insert changes [3, 4)', 'release']);
+    expect(world.events[0]).toMatchObject({ tag: 'truncate-not-mirrored', table: 'public.orders', partitions: 2 });
+  });
+});
+
+describe('a block that was seen', () => {
+  it('looks first and writes only what changes lacks', async () => {
+    const world = createWorld();
+    world.changes.add(0).add(2);
+    await writerOf(world).write(blockOf([c(0), c(1), c(2)]), { ...PAST, highest: 2 }, null);
+    expect(world.calls.slice(0, 3)).toEqual(['lease', 'look: present in [0, 3)', 'look: current rows']);
+    const [first] = [...world.written.values()];
+    expect(offsetsOf(first!.insert)).toEqual([1]);
+    expect(first!.seconds).toBe(LIMITS.insertSeconds * 2);
+  });
+
+  it('is written again under the announced bounds and time, so that its tokens are the same', async () => {
+    const world = createWorld();
+    const block = blockOf([c(0), c(2)]);
+    await writerOf(world).write(block, PAST, null);
+    const tokens = tokensOf(world);
+    const announced = parseNote(world.committed!.metadata)!.announced!;
+    world.changes.clear();
+    world.nowMs += 77_000;
+    await writerOf(world).write(block, PAST, announced);
+    expect(tokensOf(world)).toEqual(tokens);
+    expect(parseNote(world.committed!.metadata)?.announced).toEqual(announced);
+  });
+});
+
+describe('a fault', () => {
+  it('of the group: a fenced announce writes nothing', async () => {
+    const world = createWorld();
+    world.epoch = 2;
+    await expect(writerOf(world).write(blockOf([c(0)]), PAST, null)).rejects.toBeInstanceOf(Reassign);
+    expect(world.calls).toEqual(['lease', 'announce [0, 1)', 'release']);
+    expect(world).toMatchObject({ committed: null, written: new Map() });
+  });
+
+  it('of the target: one that was replaced is not even announced', async () => {
+    const world = createWorld();
+    world.changesUuid = 'another';
+    await expect(writerOf(world).write(blockOf([c(0)]), PAST, null)).rejects.toBeInstanceOf(Reassign);
+    expect(world.calls).toEqual(['lease', 'release']);
+  });
+
+  it('of an answer to the announce: the same words are sent again', async () => {
+    const world = createWorld();
+    const words: string[] = [];
+    world.onCommit = ({ offset, metadata }) => {
+      words.push(`${offset} ${metadata}`);
+      world.nowMs += 5_000;
+      if (words.length < 3) throw away('KAFKA_REQUEST_FAILED');
+    };
+    await writerOf(world).write(blockOf([c(0)]), PAST, null);
+    expect(words).toHaveLength(3);
+    expect(new Set(words).size).toBe(1);
+    expect(world.events.map(({ tag }) => tag)).toEqual([
+      'kafka-waiting',
+      'kafka-waiting',
+      'back-again',
+      'block-written',
+    ]);
+  });
+
+  it('of an answer to an insert: it is sent again under the same token, and written once', async () => {
+    const world = createWorld();
+    const tokens: string[] = [];
+    world.onInsert = (insert) => {
+      tokens.push(insert.token);
+      if (tokens.length === 1) {
+        world.written.set(insert.token, { insert, guard: { deadlineMs: 0, changes: insert.table }, seconds: 0 });
+        throw away('CLICKHOUSE_UNREACHABLE');
+      }
+    };
+    await writerOf(world).write(blockOf([c(0)]), PAST, null);
+    expect(tokens[1]).toBe(tokens[0]);
+    expect(world.written.size).toBe(2);
+  });
+
+  it('of the guard: nothing more is written, and the partition goes back to assignment', async () => {
+    const world = createWorld();
+    world.onInsert = ({ table }) => {
+      if (table.name !== 'changes') throw refused();
+    };
+    await expect(writerOf(world).write(blockOf([c(0), { ...c(1), table: 'stock' }]), PAST, null)).rejects.toBeInstanceOf(Reassign); // prettier-ignore
+    expect(world.calls.at(-2)).toBe('insert orders__mirror [0, 2)');
+    expect(world.calls.at(-1)).toBe('release');
+    expect(world.events).toEqual([{ tag: 'redo', ...TOPIC, start: 0, end: 2, reason: 'GUARD_REFUSED' }]);
+  });
+
+  it('of the assignment: once abandoned, an insert under way is the last request', async () => {
+    const world = createWorld();
+    const abort = new AbortController();
+    world.onInsert = () => abort.abort(new Error('the assignment is over'));
+    await expect(writerOf(world, abort).write(blockOf([c(0)]), PAST, null)).rejects.toThrow('the assignment is over');
+    expect(world.calls).toEqual(['lease', 'announce [0, 1)', 'insert changes [0, 1)', 'release']);
+    expect(world.written.size).toBe(1);
+  });
+});
+
+describe('an acknowledgement', () => {
+  it('names the target and no end', async () => {
+    const world = createWorld();
+    await writerOf(world).acknowledge(42);
+    expect(world.committed?.offset).toBe(42);
+    expect(parseNote(world.committed!.metadata)).toEqual({ target: TARGET, announced: null });
+  });
+
+  it('that is fenced goes back to assignment', async () => {
+    const world = createWorld();
+    world.epoch = 2;
+    await expect(writerOf(world).acknowledge(42)).rejects.toBeInstanceOf(Reassign);
+    expect(world.committed).toBeNull();
+  });
+});
