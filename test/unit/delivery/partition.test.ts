@@ -1,0 +1,306 @@
+/** The life of an assigned partition: where it starts, what it redoes, when it acknowledges, and how it ends. */
+import { deliverPartition, type PartitionDelivery, type PartitionOptions } from '../../../src/delivery/partition';
+import { ServiceError } from '../../../src/errors';
+import { encodeNote, parseNote } from '../../../src/plan/commit';
+import { createWorld, KEEP_ALL, LIMITS, offsetsOf, refused, TARGET, until, type World } from './fakes';
+import { chunkOf, created, TOPIC, type Sent } from './wire';
+
+const begun: PartitionDelivery[] = [];
+afterEach(async () => {
+  for (const delivery of begun.splice(0)) {
+    delivery.abandon();
+    await delivery.ended;
+  }
+});
+
+function deliver(world: World, more: Partial<PartitionOptions> = {}) {
+  const fatal: unknown[] = [];
+  const delivery = deliverPartition({
+    of: TOPIC,
+    epoch: 1,
+    ports: world.ports,
+    limits: LIMITS,
+    filter: KEEP_ALL,
+    onFatal: (error) => void fatal.push(error),
+    replay: () => null,
+    after: Promise.resolve(),
+    ...more,
+  });
+  begun.push(delivery);
+  return { delivery, fatal };
+}
+
+async function started(world: World, more: Partial<PartitionOptions> = {}) {
+  const found = deliver(world, more);
+  await until(() => world.startedAt >= 0);
+  return found;
+}
+
+const creates = (...offsets: number[]): Sent[] => offsets.map((offset) => created(offset));
+
+/** Offsets inserted into `changes`, insert by insert. */
+const inserted = (world: World): number[][] =>
+  [...world.written].filter(([token]) => token.startsWith('changes:')).map(([, { insert }]) => offsetsOf(insert));
+
+const announced = (offset: number, end: number, at = 123_000): World['committed'] => ({
+  offset,
+  metadata: encodeNote({ target: TARGET, announced: { end, at } }),
+});
+
+const idle = (offset: number): World['committed'] => ({
+  offset,
+  metadata: encodeNote({ target: TARGET, announced: null }),
+});
+
+describe('a partition starts', () => {
+  it.each<[string, Partial<World>, number, string]>([
+    ['at the oldest record the first time', { low: 7 }, 7, 'first start'],
+    ['at the offset of an idle commit', { committed: idle(30) }, 30, 'idle'],
+    ['at an announced block', { committed: announced(30, 35) }, 30, 'announced'],
+  ])('%s', async (_, found, at, how) => {
+    const world = Object.assign(createWorld(), found);
+    await started(world);
+    expect(world.startedAt).toBe(at);
+    expect(world.events[0]).toEqual({ tag: 'partition-assigned', ...TOPIC, start: at, how });
+    expect(world.calls.filter((call) => call.startsWith('sleep'))).toEqual([]);
+  });
+
+  it('after a wait when a hand was there, and takes what is found then', async () => {
+    const world = createWorld();
+    world.changes.add(10);
+    world.committed = { offset: 4, metadata: '' };
+    await started(world);
+    expect(world.calls).toEqual(['sleep 60000', 'start at 0']);
+    expect(world.events[0]).toMatchObject({ how: 'foreign commit', start: 0 });
+  });
+
+  it('only when the delivery of the epoch before has let go', async () => {
+    const world = createWorld();
+    let letGo: () => void = () => undefined;
+    deliver(world, { after: new Promise((resolve) => (letGo = resolve)) });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(world.calls).toEqual([]);
+    letGo();
+    await until(() => world.startedAt === 0);
+  });
+
+  it('not at all where unread records expired: that is fatal', async () => {
+    const world = Object.assign(createWorld(), { committed: idle(30), low: 31 });
+    const { delivery, fatal } = deliver(world);
+    await delivery.ended;
+    expect(fatal).toEqual([expect.objectContaining({ code: 'CHANGES_EXPIRED' })]);
+    expect(fatal[0]).toBeInstanceOf(ServiceError);
+    expect(world.calls).toEqual([]);
+  });
+
+  it('not at all once its epoch is over', async () => {
+    const world = Object.assign(createWorld(), { epoch: 2 });
+    await deliver(world).delivery.ended;
+    expect(world.calls).toEqual([]);
+  });
+});
+
+describe('records', () => {
+  it('are written block after block and acknowledged when no more come', async () => {
+    const world = createWorld();
+    const { delivery } = await started(world, { limits: { ...LIMITS, blockRows: 2 } });
+    void delivery.take(chunkOf(creates(0, 1, 2, 3, 4), { to: 9 }));
+    await until(() => world.committed?.offset === 9);
+    expect(world.calls.filter((call) => /^(announce|acknowledge)/.test(call))).toEqual([
+      'announce [0, 2)',
+      'announce [2, 4)',
+      'announce [4, 5)',
+      'acknowledge 9',
+    ]);
+    expect(inserted(world)).toEqual([[0, 1], [2, 3], [4]]);
+    expect(parseNote(world.committed!.metadata)).toEqual({ target: TARGET, announced: null });
+  });
+
+  it('that are only skipped are acknowledged without a block', async () => {
+    const world = createWorld();
+    const { delivery } = await started(world);
+    void delivery.take(chunkOf([{ offset: 0, value: null }], { to: 3 }));
+    await until(() => world.committed !== null);
+    expect(world.calls).toEqual(['start at 0', 'acknowledge 3']);
+    await until(() => world.events.some(({ tag }) => tag === 'records-skipped'));
+    expect(world.events.at(-1)).toMatchObject({ tag: 'records-skipped', kinds: { tombstone: 1 } });
+  });
+
+  it('are not acknowledged again while nothing comes', async () => {
+    const world = Object.assign(createWorld(), { committed: idle(5) });
+    const { delivery } = await started(world);
+    void delivery.take(chunkOf([], { to: 5 }));
+    await new Promise((resolve) => setTimeout(resolve, LIMITS.idleCommitMs * 3));
+    expect(world.calls).toEqual(['start at 5']);
+  });
+
+  it('of another epoch are not taken', async () => {
+    const world = createWorld();
+    const { delivery } = await started(world);
+    expect(delivery.take(chunkOf(creates(0), { epoch: 2 }))).toBeNull();
+    await delivery.drain();
+    expect(inserted(world)).toEqual([]);
+  });
+
+  it('wait for room while a full block is waiting, and only as long', async () => {
+    const world = createWorld();
+    let go: () => void = () => undefined;
+    world.onInsert = () => new Promise((resolve) => (go = resolve));
+    const { delivery } = await started(world, { limits: { ...LIMITS, blockRows: 1, mirrors: false } });
+    void delivery.take(chunkOf(creates(0)));
+    await until(() => world.calls.includes('insert changes [0, 1)'));
+    let room = false;
+    void delivery.take(chunkOf(creates(1)))?.then(() => (room = true));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(room).toBe(false);
+    world.onInsert = () => undefined;
+    go();
+    await until(() => room);
+  });
+
+  it('of a wire that is not read yet are fatal, and what came before them is kept', async () => {
+    const world = createWorld();
+    const { delivery, fatal } = await started(world);
+    void delivery.take(chunkOf([...creates(0), { offset: 1, value: Buffer.from([0, 0, 0, 0, 1, 2]) }]));
+    expect(fatal).toEqual([expect.objectContaining({ code: 'WIRE_FORMAT_UNSUPPORTED' })]);
+    await delivery.drain();
+    expect(world.committed?.offset).toBe(1);
+  });
+});
+
+describe('an announced block', () => {
+  it('is redone with its bounds and time, whatever else came, before anything new is written', async () => {
+    const world = Object.assign(createWorld(), { committed: announced(4, 8) });
+    world.changes.add(4);
+    const { delivery } = await started(world);
+    void delivery.take(chunkOf(creates(4, 5)));
+    await new Promise((resolve) => setTimeout(resolve, LIMITS.idleCommitMs * 2));
+    expect(world.calls).toEqual(['start at 4']);
+    void delivery.take(chunkOf(creates(7, 8)));
+    await until(() => world.committed?.offset === 9);
+    expect(world.calls.filter((call) => call.startsWith('announce'))).toEqual(['announce [4, 8)', 'announce [8, 9)']);
+    expect(inserted(world)).toEqual([[5, 7], [8]]);
+    const first = [...world.written.values()][0];
+    expect(Object.fromEntries(first!.insert.constants)['ingested_at']).toBe("fromUnixTimestamp64Milli(123000, 'UTC')");
+  });
+
+  it('of which Kafka holds nothing any more is passed, so that the partition goes on', async () => {
+    const world = Object.assign(createWorld(), { committed: announced(4, 8) });
+    const { delivery } = await started(world);
+    void delivery.take(chunkOf([], { to: 8 }));
+    await until(() => world.committed?.offset === 8 && parseNote(world.committed.metadata)?.announced === null);
+    expect(inserted(world)).toEqual([]);
+  });
+
+  it('is redone with the same bounds and time after the guard refused it', async () => {
+    const world = createWorld();
+    const tokens: string[] = [];
+    world.onInsert = (insert) => {
+      tokens.push(insert.token);
+      if (tokens.length === 1) throw refused();
+    };
+    const { delivery } = await started(world);
+    void delivery.take(chunkOf(creates(0, 1)));
+    await until(() => world.calls.includes('halt') && world.startedAt === 0);
+    world.nowMs += 60_000;
+    void delivery.take(chunkOf(creates(0, 1, 2)));
+    await until(() => world.committed?.offset === 3);
+    expect(tokens[1]).toBe(tokens[0]);
+    expect(world.calls.filter((call) => call.startsWith('announce'))).toEqual([
+      'announce [0, 2)',
+      'announce [0, 2)',
+      'announce [2, 3)',
+    ]);
+    expect(inserted(world)).toEqual([[0, 1], [2]]);
+    expect(world.events.map(({ tag }) => tag)).toContain('redo');
+  });
+});
+
+describe('a partition ends', () => {
+  it('when it is drained: what was taken is written and acknowledged', async () => {
+    const world = createWorld();
+    const { delivery } = await started(world, { limits: { ...LIMITS, blockAgeMs: 60_000, idleCommitMs: 60_000 } });
+    void delivery.take(chunkOf(creates(0)));
+    await until(() => inserted(world).length === 1);
+    void delivery.take(chunkOf(creates(1, 2)));
+    await delivery.drain();
+    expect(inserted(world)).toEqual([[0], [1, 2]]);
+    expect(world.calls.at(-1)).toBe('acknowledge 3');
+    expect(delivery.take(chunkOf(creates(3)))).toBeNull();
+  });
+
+  it('when it is drained in the middle of a redo: the announce stands', async () => {
+    const world = Object.assign(createWorld(), { committed: announced(4, 8) });
+    const { delivery } = await started(world);
+    void delivery.take(chunkOf(creates(4)));
+    await delivery.drain();
+    expect(world.calls).toEqual(['start at 4']);
+    expect(world.committed).toEqual(announced(4, 8));
+  });
+
+  it('when it is drained before it has started, and while it waits for a hand', async () => {
+    const world = createWorld();
+    const never = new Promise<void>(() => undefined);
+    const sleeping = {
+      ...world.ports,
+      sleep: (_: number, signal: AbortSignal) => Promise.race([never, aborted(signal)]),
+    };
+    world.committed = { offset: 4, metadata: '' };
+    const { delivery, fatal } = deliver(world, { ports: sleeping });
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await delivery.drain();
+    expect(world.calls).toEqual([]);
+    expect(fatal).toEqual([]);
+  });
+
+  it('when it is abandoned: between two requests, without an acknowledgement', async () => {
+    const world = createWorld();
+    const { delivery, fatal } = await started(world);
+    world.onInsert = () => delivery.abandon();
+    void delivery.take(chunkOf(creates(0)));
+    await delivery.ended;
+    expect(world.calls).toEqual(['start at 0', 'lease', 'announce [0, 1)', 'insert changes [0, 1)', 'release']);
+    expect(fatal).toEqual([]);
+  });
+
+  it('when it is fenced: nothing is written, and nothing is fatal', async () => {
+    const world = createWorld();
+    const { delivery, fatal } = await started(world);
+    world.epoch = 2;
+    void delivery.take(chunkOf(creates(0)));
+    await delivery.ended;
+    expect([inserted(world), fatal, world.committed]).toEqual([[], [], null]);
+  });
+
+  it('with an unexpected error, which is fatal', async () => {
+    const world = createWorld();
+    world.onInsert = () => {
+      throw new TypeError('a fault');
+    };
+    const { delivery, fatal } = await started(world);
+    void delivery.take(chunkOf(creates(0)));
+    await delivery.ended;
+    expect(fatal).toEqual([expect.any(TypeError)]);
+  });
+});
+
+describe('a partition that Kafka moved', () => {
+  it('forgets what it took and finds its start anew', async () => {
+    const world = createWorld();
+    const { delivery } = await started(world, { limits: { ...LIMITS, blockAgeMs: 60_000 } });
+    void delivery.take(chunkOf(creates(0)));
+    await until(() => world.calls.includes('insert orders__mirror [0, 1)'));
+    void delivery.take(chunkOf(creates(1)));
+    world.committed = idle(1);
+    world.low = 1;
+    delivery.reassign();
+    await until(() => world.startedAt === 1);
+    expect(inserted(world)).toEqual([[0]]);
+  });
+});
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('stopped')));
+  });
+}
