@@ -1,4 +1,5 @@
 /** ClickHouse as the protocol meets it: `changes`, a CollapsingMergeTree mirror, tokens, guards, and requests under way. */
+import { ABSENT } from './history';
 import type { Random } from './random';
 import type { Rules } from './rules';
 
@@ -18,6 +19,8 @@ interface StoredRow {
   /** True for the first row of a part. */
   first: boolean;
 }
+
+export const NO_ROW = { row: ABSENT, offset: -1 };
 
 /** What `changes` holds of a partition, by the index of the record in its log. */
 export interface Audited {
@@ -89,12 +92,12 @@ export class Mirror {
     return any;
   }
 
-  /** What `FINAL` shows of a key: its row, else null. */
-  final(key: number): { row: number; offset: number } | null {
+  /** What `FINAL` shows of a key: its row, or NO_ROW. */
+  final(key: number): { readonly row: number; readonly offset: number } {
     const rows = this.rows[key]!;
-    if (rows.length === 0) return null;
+    if (rows.length === 0) return NO_ROW;
     const last = rows.length === 1 ? rows[0]! : mirrorCollapse(rows).at(-1);
-    return last?.sign === 1 ? last : null;
+    return last?.sign === 1 ? last : NO_ROW;
   }
 
   signs(key: number): number {

@@ -84,6 +84,8 @@ class Source {
   private lsn = 100;
   private commitLsn = -1;
   private tx = 1;
+  /** How far below its like the LSNs of this transaction are. */
+  private late = 0;
   private restoredAt = 0;
 
   constructor(random: Random, keys: number, fullIdentity: boolean) {
@@ -135,11 +137,11 @@ class Source {
   transaction(truncates: boolean): void {
     const { random } = this;
     // A long transaction that commits late has lower LSNs than what was sent before it.
-    const late = this.tx > 1 && random.chance(15) ? 3 + random.below(20) : 0;
+    this.late = this.tx > 1 && random.chance(15) ? 3 + random.below(20) : 0;
     this.lsn += 5;
-    if (truncates && random.chance(20)) this.stream(OP.t, -1, ABSENT, ABSENT, late);
-    else if (random.chance(20)) this.copy(late);
-    else for (let left = 1 + random.below(3); left > 0; left--) this.statement(late);
+    if (truncates && random.chance(20)) this.stream(OP.t, -1, ABSENT, ABSENT);
+    else if (random.chance(20)) this.copy();
+    else for (let left = 1 + random.below(3); left > 0; left--) this.statement();
     this.commitLsn = this.lsn + 1;
     this.tx++;
     if (random.chance(4)) this.restore();
@@ -153,28 +155,28 @@ class Source {
   }
 
   /** Rows of one page share an LSN. */
-  private copy(late: number): void {
+  private copy(): void {
     for (const [key, row] of this.rows.entries())
-      if (row === ABSENT) this.stream(OP.c, key, this.value(ABSENT), ABSENT, late);
+      if (row === ABSENT) this.stream(OP.c, key, this.value(ABSENT), ABSENT);
   }
 
-  private statement(late: number): void {
+  private statement(): void {
     const { random } = this;
     const key = random.below(this.rows.length);
     const old = this.rows[key]!;
     this.lsn++;
-    if (old === ABSENT) return this.stream(OP.c, key, this.value(ABSENT), ABSENT, late);
+    if (old === ABSENT) return this.stream(OP.c, key, this.value(ABSENT), ABSENT);
     const choice = random.below(10);
-    if (choice < 6) return this.stream(OP.u, key, this.value(old), old, late);
-    this.stream(OP.d, key, ABSENT, old, late);
+    if (choice < 6) return this.stream(OP.u, key, this.value(old), old);
+    this.stream(OP.d, key, ABSENT, old);
     const other = random.below(this.rows.length);
     if (choice === 9 && this.rows[other] === ABSENT) {
       this.lsn++;
-      this.stream(OP.c, other, old, ABSENT, late);
+      this.stream(OP.c, other, old, ABSENT);
     }
   }
 
-  private stream(op: number, key: number, after: number, before: number, late: number): void {
+  private stream(op: number, key: number, after: number, before: number): void {
     const kept = before !== ABSENT && after !== ABSENT && wOf(before) === wOf(after);
     this.emit({
       op,
@@ -182,7 +184,7 @@ class Source {
       after,
       before: this.fullIdentity ? before : ABSENT,
       withheld: op === OP.u && kept && this.toast && this.random.chance(70),
-      lsn: this.lsn - late,
+      lsn: this.lsn - this.late,
       commitLsn: this.commitLsn,
       tx: this.tx,
     });
@@ -199,12 +201,10 @@ class Source {
     const from = Math.max(0, streamed.length - 1 - random.below(4));
     const to = random.chance(70) ? streamed.length : from + 1 + random.below(streamed.length - from);
     this.events.push(
-      ...streamed
-        .slice(from, to)
-        .map(({ event }) => ({
-          event: { ...event, commitLsn: event.commitLsn < 0 ? FIRST_COMMIT : event.commitLsn },
-          again: true,
-        })),
+      ...streamed.slice(from, to).map(({ event }) => ({
+        event: { ...event, commitLsn: event.commitLsn < 0 ? FIRST_COMMIT : event.commitLsn },
+        again: true,
+      })),
     );
     if (to < streamed.length) this.restart();
   }

@@ -3,10 +3,11 @@ import { DEFAULT_PLACEHOLDER, OP } from '../../src/model';
 import { MAX_BLOCK_OFFSETS } from '../../src/plan/assignment';
 import { ChangeBlock } from '../../src/plan/change-block';
 import { appendableReads, chooseMode, type Mode, type SnapshotState } from '../../src/plan/mode';
-import { isBeyond, judge, needTwins, NO_WATERMARK, type Watermark } from '../../src/plan/position';
-import type { ClickHouse, SignedRow } from './clickhouse';
-import { ABSENT, identityAt, keyText, pack, vOf, wOf, type History, type Kafkalog } from './history';
-import type { Rules } from './rules';
+import type { Watermark } from '../../src/plan/position';
+import type { SignedRow } from './clickhouse';
+import { ABSENT, keyText, pack, vOf, wOf, type Kafkalog } from './history';
+import { judged } from './redelivery';
+import { truthOf, type Model } from './truth';
 
 export interface BlockContext {
   readonly partition: number;
@@ -92,136 +93,60 @@ export function gather(log: Kafkalog, from: number, to: number, into: ChangeBloc
 
 const scratch = new ChangeBlock();
 
-export interface Model {
-  readonly rules: Rules;
-  readonly history: History;
-  readonly clickhouse: ClickHouse;
-}
-
-/** What is known of a partition before the record `from`, read from `changes` as `lookUps.past` reads it. */
-export function pastOf(
-  { rules, history, clickhouse }: Model,
-  partition: number,
-  from: number,
-): { watermark: Watermark; snapshot: SnapshotState } {
-  const log = history.logs[partition]!;
-  const { count, redelivered } = clickhouse.changes.partitions[partition]!;
-  let mark = -1;
-  let runs: SnapshotState = { kind: 'empty' };
-  for (let at = 0; at < from; at++) {
-    if (count[at] === 0) continue;
-    const lsn = log.lsn[at]!;
-    if (log.op[at] !== OP.r) {
-      if (redelivered[at] === 0) mark = at;
-      runs = { kind: 'mixed' };
-    } else if (runs.kind === 'empty') runs = { kind: 'one-run', lsn };
-    else if (runs.kind === 'one-run' && runs.lsn !== lsn) runs = { kind: 'mixed' };
-  }
-  if (mark < 0 || !rules.watermarkRestored) return { watermark: NO_WATERMARK, snapshot: runs };
-  const commitLsn = log.commitLsn[mark]!;
-  const position = { commitLsn: rules.nullCommitLsn ? commitLsn : Math.max(0, commitLsn), lsn: log.lsn[mark]! };
-  const identities = new Set<string>();
-  for (let at = 0; at < from; at++) {
-    if (count[at] === 0 || log.op[at] === OP.r || log.lsn[at] !== position.lsn) continue;
-    const commitLsn = log.commitLsn[at]!;
-    if (position.commitLsn >= 0 && commitLsn >= 0 && commitLsn !== position.commitLsn) continue;
-    const identity = identityAt(log, at);
-    if (identity !== null) identities.add(identity);
-  }
-  return { watermark: { position, identities }, snapshot: runs };
-}
-
-/** Which records of the block are sent again, by the service's own judgement. */
-function judged(
-  model: Model,
-  block: ChangeBlock,
-  context: BlockContext,
-): { redelivered: Uint8Array; after: Watermark } {
-  const { rules, history, clickhouse } = model;
-  if (!rules.redeliveryByTwin) return judgedByRow(model, block, context);
-  if (!rules.lateWithoutTwin) return judgedByPosition(block, context.watermark);
-  if (!rules.nullCommitLsn)
-    for (let row = 0; row < block.rowCount; row++) block.commitLsns[row] = Math.max(0, block.commitLsns[row]!);
-  const wanted = needTwins(block, context.watermark);
-  if (wanted.length === 0) return judge(block, context.watermark, new Set());
-  const log = history.logs[context.partition]!;
-  const { count } = clickhouse.changes.partitions[context.partition]!;
-  const lsns = new Set(wanted.map((row) => block.lsn(row)));
-  const twins = new Set<string>();
-  for (let at = 0; at < context.from; at++) {
-    if (count[at] === 0 || log.op[at] === OP.r || !lsns.has(log.lsn[at]!)) continue;
-    const identity = identityAt(log, at);
-    if (identity !== null) twins.add(identity);
-  }
-  return judge(block, context.watermark, twins);
-}
-
-/** Without rule 2: an event is old if the row that stands is as new. */
-function judgedByRow(
-  { history, clickhouse }: Model,
-  block: ChangeBlock,
-  { partition, from, watermark }: BlockContext,
-): { redelivered: Uint8Array; after: Watermark } {
-  const log = history.logs[partition]!;
-  const redelivered = new Uint8Array(block.rowCount);
-  for (let row = 0; row < block.rowCount; row++) {
-    const stands = log.key[from + row]! < 0 ? null : clickhouse.mirror.final(log.key[from + row]!);
-    const at = stands === null ? -1 : log.offset.indexOf(stands.offset);
-    if (at < 0 || !block.streamed(row) || log.op[at] === OP.r) continue;
-    if (!isBeyond(block.commitLsn(row), block.lsn(row), { commitLsn: log.commitLsn[at]!, lsn: log.lsn[at]! }))
-      redelivered[row] = 1;
-  }
-  return { redelivered, after: watermark };
-}
-
-/** Without the second half of rule 4: what is not beyond W is old, twin or not. */
-function judgedByPosition(block: ChangeBlock, watermark: Watermark): { redelivered: Uint8Array; after: Watermark } {
-  const redelivered = new Uint8Array(block.rowCount);
-  let { position } = watermark;
-  for (let row = 0; row < block.rowCount; row++) {
-    if (!block.streamed(row)) continue;
-    if (isBeyond(block.commitLsn(row), block.lsn(row), position))
-      position = { commitLsn: block.commitLsn(row), lsn: block.lsn(row) };
-    else redelivered[row] = 1;
-  }
-  return { redelivered, after: { position, identities: new Set() } };
-}
-
 /** Looks and computes; writes nothing. */
 export function prepare(model: Model, context: BlockContext): Prepared {
-  const { rules, history, clickhouse } = model;
-  const { partition, from, to, seen } = context;
+  const { rules, history } = model;
+  const { partition, from, to, snapshot } = context;
   const log = history.logs[partition]!;
   const block = gather(log, from, to, scratch);
   const { redelivered, after } = judged(model, block, context);
-  const reads = appendableReads(block, context.snapshot);
-  const withheld = new Map<number, true>();
-  const rows: number[] = [];
-  for (let row = 0; row < block.rowCount; row++) {
-    if (log.withheld[from + row]) withheld.set(row, true);
-    if (block.ops[row] !== OP.t) rows.push(row);
-  }
-  const appendable = rules.oneRunOfReads ? reads.appendable : new Uint8Array(block.rowCount).fill(1);
-  let mode = chooseMode({ block, rows, seen, redelivered, appendable, wholeBefore: history.fullIdentity, withheld });
-  if (!rules.redeliveryByTwin && !seen) mode = 'merge';
-  const audited = clickhouse.changes.partitions[partition]!.count;
-  const lacking: number[] = [];
-  for (let at = from; at < to; at++) if (!(seen && rules.seenLookedUp) || audited[at] === 0) lacking.push(at);
-  // Blocks follow each other, so all but the last M offsets up to H are in the mirror for certain.
-  const end = log.offset[to - 1]! + 1;
-  const settled = seen && !context.announced && end <= context.highest + 1 - MAX_BLOCK_OFFSETS && lacking.length === 0;
-  const signed = rows.length === 0 || settled ? [] : WAYS[mode](model, context, redelivered);
-  const truncate = !settled && block.ops[0] === OP.t && redelivered[0] === 0;
-  const below = truncate ? (rules.truncateBelow ? log.offset[from]! : Number.MAX_SAFE_INTEGER) : -1;
+  const reads = appendableReads(block, snapshot);
+  const mode = modeOf(model, context, { redelivered, appendable: reads.appendable });
+  const lacking = lackingOf(model, context);
+  const settled = lacking.length === 0 && isSettled(log, context);
+  const truncates = block.ops[0] === OP.t;
+  const below = rules.truncateBelow ? log.offset[from]! : Number.MAX_SAFE_INTEGER;
   return {
     records: lacking,
     redelivered: lacking.map((at) => redelivered[at - from]!),
-    signed,
-    below,
+    signed: truncates || settled ? [] : WAYS[mode](model, context, redelivered),
+    below: truncates && !settled && redelivered[0] === 0 ? below : -1,
     mode,
     watermark: after,
     snapshot: reads.after,
   };
+}
+
+function modeOf(
+  { rules, history }: Model,
+  { partition, from, to, seen }: BlockContext,
+  { redelivered, appendable }: { redelivered: Uint8Array; appendable: Uint8Array },
+): Mode {
+  const log = history.logs[partition]!;
+  const rows: number[] = [];
+  const withheld = new Map<number, true>();
+  for (let at = from; at < to; at++) {
+    if (log.withheld[at]) withheld.set(at - from, true);
+    if (log.op[at] !== OP.t) rows.push(at - from);
+  }
+  if (!rules.oneRunOfReads) appendable.fill(1);
+  const wholeBefore = history.fullIdentity;
+  const mode = chooseMode({ block: scratch, rows, seen, redelivered, appendable, wholeBefore, withheld });
+  return mode === 'append' && !rules.redeliveryByTwin ? 'merge' : mode;
+}
+
+/** Records of the block that `changes` lacks, as far as the service looks. */
+function lackingOf({ rules, clickhouse }: Model, { partition, from, to, seen }: BlockContext): number[] {
+  const { count } = clickhouse.changes.partitions[partition]!;
+  const looks = seen && rules.seenLookedUp;
+  const lacking: number[] = [];
+  for (let at = from; at < to; at++) if (!looks || count[at] === 0) lacking.push(at);
+  return lacking;
+}
+
+/** Blocks follow each other, so all but the last M offsets up to H are in the mirror for certain. */
+function isSettled(log: Kafkalog, { to, seen, announced, highest }: BlockContext): boolean {
+  return seen && !announced && log.offset[to - 1]! + 1 <= highest + 1 - MAX_BLOCK_OFFSETS;
 }
 
 type Way = (model: Model, context: BlockContext, redelivered: Uint8Array) => SignedRow[];
@@ -240,27 +165,34 @@ function append({ history }: Model, { partition, from, to }: BlockContext, redel
   return signed;
 }
 
-function merge(
-  { history, clickhouse }: Model,
-  { partition, from, to }: BlockContext,
-  redelivered: Uint8Array,
-): SignedRow[] {
-  const log = history.logs[partition]!;
+function merge(model: Model, context: BlockContext, redelivered: Uint8Array): SignedRow[] {
+  const { history, clickhouse } = model;
   const signed: SignedRow[] = [];
-  for (let key = partition; key < history.keys; key += history.partitions) {
-    const stands = clickhouse.mirror.final(key);
-    let row = stands?.row ?? ABSENT;
-    let offset = -1;
-    for (let at = from; at < to; at++) {
-      if (log.key[at] !== key || redelivered[at - from] === 1) continue;
-      const after = log.after[at]!;
-      row = log.withheld[at] ? pack(vOf(after), row === ABSENT ? 0 : wOf(row)) : after;
-      offset = log.offset[at]!;
-    }
-    if (offset >= 0 && row !== (stands?.row ?? ABSENT))
-      signed.push(...replaced(key, stands?.row ?? ABSENT, row, offset));
+  for (let key = context.partition; key < history.keys; key += history.partitions) {
+    const stands = clickhouse.mirror.final(key).row;
+    const { row, offset } = folded(model, { ...context, key }, redelivered, stands);
+    if (offset >= 0 && row !== stands) signed.push(...replaced(key, stands, row, offset));
   }
   return signed;
+}
+
+/** What the block's events make of a row, and the offset of the last; -1 if there is none. */
+function folded(
+  { history }: Model,
+  { partition, from, to, key }: BlockContext & { readonly key: number },
+  redelivered: Uint8Array,
+  stands: number,
+): { row: number; offset: number } {
+  const log = history.logs[partition]!;
+  let row = stands;
+  let offset = -1;
+  for (let at = from; at < to; at++) {
+    if (log.key[at] !== key || redelivered[at - from] === 1) continue;
+    const after = log.after[at]!;
+    row = log.withheld[at] ? pack(vOf(after), row === ABSENT ? 0 : wOf(row)) : after;
+    offset = log.offset[at]!;
+  }
+  return { row, offset };
 }
 
 function replaced(key: number, stands: number, row: number, offset: number): SignedRow[] {
@@ -275,58 +207,15 @@ function reconcile(model: Model, context: BlockContext, redelivered: Uint8Array)
   const { partition, from, to, announced } = context;
   const log = history.logs[partition]!;
   const signed: SignedRow[] = [];
+  const burns = rules.redoBurnsToken && announced;
   for (let key = partition; key < history.keys; key += history.partitions) {
     const inHand = log.key.lastIndexOf(key, to - 1);
     if (inHand < from) continue;
-    const stands = clickhouse.mirror.final(key);
-    const truth = truthOf(model, { ...context, key }, redelivered, stands?.row ?? ABSENT);
+    const stands = clickhouse.mirror.final(key).row;
+    const truth = truthOf(model, { partition, from, to, key, redelivered, stands });
     if (truth === null) continue;
     const offset = rules.truthsOffset ? truth.offset : log.offset[inHand]!;
-    if (truth.row !== (stands?.row ?? ABSENT) || (rules.redoBurnsToken && announced && stands !== null))
-      signed.push(...replaced(key, stands?.row ?? ABSENT, truth.row, offset));
+    if (truth.row !== stands || burns) signed.push(...replaced(key, stands, truth.row, offset));
   }
   return signed;
-}
-
-/** The row of a key by `changes` and the block together. */
-export function truthOf(
-  { rules, history, clickhouse }: Model,
-  { partition, from, to, key }: { partition: number; from: number; to: number; key: number },
-  redelivered: Uint8Array | null,
-  stands: number,
-): { row: number; offset: number } | null {
-  const log = history.logs[partition]!;
-  const audited = clickhouse.changes.partitions[partition]!;
-  const counts = (at: number): boolean => {
-    const inHand = at >= from && at < to && redelivered !== null;
-    if (!inHand && audited.count[at] === 0) return false;
-    return (inHand ? redelivered[at - from] : audited.redelivered[at]) === 0;
-  };
-  let truncated = -1;
-  let truth = -1;
-  for (let at = 0; at < log.key.length; at++) {
-    const known = counts(at) || (!rules.truthNotRedelivered && (audited.count[at]! > 0 || (at >= from && at < to)));
-    if (!known) continue;
-    if (log.op[at] === OP.t) truncated = at;
-    else if (log.key[at] === key) truth = at;
-  }
-  if (truth < 0) return null;
-  const offset = log.offset[truth]!;
-  if (truncated > truth) return { row: ABSENT, offset };
-  const after = log.after[truth]!;
-  if (!log.withheld[truth]) return { row: after, offset };
-  let w = stands === ABSENT ? 0 : wOf(stands);
-  if (!rules.withheldFromEvents) return { row: pack(vOf(after), w), offset };
-  const carries = (at: number): boolean =>
-    log.key[at] === key && counts(at) && log.after[at] !== ABSENT && !log.withheld[at];
-  let carrier = truth - 1;
-  while (carrier >= 0 && !carries(carrier)) carrier--;
-  if (!rules.newestCarrier)
-    for (let at = to - 1; at >= from; at--)
-      if (at < truth && carries(at)) {
-        carrier = at;
-        break;
-      }
-  if (carrier >= 0) w = wOf(log.after[carrier]!);
-  return { row: pack(vOf(after), w), offset };
 }

@@ -5,7 +5,8 @@ import { encodeNote, parseNote, type AnnouncedBlock, type CommitNote } from '../
 import type { SnapshotState } from '../../src/plan/mode';
 import type { Watermark } from '../../src/plan/position';
 import type { Request, RequestKind } from './clickhouse';
-import { pastOf, prepare, type BlockContext, type Prepared } from './prepare';
+import { prepare, type BlockContext, type Prepared } from './prepare';
+import { pastOf } from './redelivery';
 import { GUARD_TICKS, INSERT_TICKS, REDO_TICKS, Violation, type World } from './world';
 
 type Step = 'assign' | 'start' | 'read' | 'announce' | 'changes' | 'mirror' | 'truncate';
@@ -222,26 +223,12 @@ export class Delivery {
   /** Takes the next block if there is one, else perhaps commits idly. */
   private read(): boolean {
     const { world, partition, redo } = this;
-    const { random } = world;
-    const visible = world.visible[partition]!;
     if (this.next < world.oldest[partition]!) {
       this.reassign('its records expired');
       return true;
     }
-    if (redo === null && this.next >= visible) {
-      const position =
-        this.next === 0 ? 0 : Math.max(world.offsetAt(partition, this.next - 1) + 1, world.endOf(partition));
-      if (position <= this.acknowledged || !random.chance(60)) return true;
-      const outcome = this.commit(position, null);
-      if (outcome === 'ok') this.acknowledged = position;
-      return outcome !== 'fenced';
-    }
-    const to = redo === null ? this.cut(visible) : world.indexAt(partition, redo.end);
-    const start = redo === null ? world.offsetAt(partition, this.next) : (this.begin as { from: number }).from;
-    const end = redo === null ? world.offsetAt(partition, to - 1) + 1 : redo.end;
-    const seen = redo !== null || start <= this.highest;
-    const at = redo === null ? ++world.blocks : redo.at;
-    this.block = { from: this.next, to, start, end, at, redo: redo !== null, seen };
+    if (redo === null && this.next >= world.visible[partition]!) return this.idle();
+    this.block = redo === null ? this.fresh() : this.announcedBefore(redo);
     this.deadline = world.clickhouse.clock + GUARD_TICKS;
     this.mirrorTable = world.clickhouse.mirror.uuid;
     if (world.rules.uuidsChecked && world.clickhouse.changes.uuid !== this.target) {
@@ -251,6 +238,30 @@ export class Delivery {
     if (world.rules.lookFirst) this.look();
     this.step = 'announce';
     return true;
+  }
+
+  /** Acknowledges everything, control records at the end included. */
+  private idle(): boolean {
+    const { world, partition, next } = this;
+    const position = next === 0 ? 0 : Math.max(world.offsetAt(partition, next - 1) + 1, world.endOf(partition));
+    if (position <= this.acknowledged || !world.random.chance(60)) return true;
+    const outcome = this.commit(position, null);
+    if (outcome === 'ok') this.acknowledged = position;
+    return outcome !== 'fenced';
+  }
+
+  private fresh(): Block {
+    const { world, partition, next } = this;
+    const to = this.cut(world.visible[partition]!);
+    const start = world.offsetAt(partition, next);
+    const end = world.offsetAt(partition, to - 1) + 1;
+    return { from: next, to, start, end, at: ++world.blocks, redo: false, seen: start <= this.highest };
+  }
+
+  private announcedBefore({ end, at }: AnnouncedBlock): Block {
+    const { world, partition, next } = this;
+    const start = (this.begin as { from: number }).from;
+    return { from: next, to: world.indexAt(partition, end), start, end, at, redo: true, seen: true };
   }
 
   /** Where the block ends: a truncate stands alone, and no block is longer than M. */
@@ -339,13 +350,22 @@ export class Delivery {
     }
     if (request.answer === 'ok' && (!world.faults || world.random.chance(93))) return this.proceed(then);
     if (request.answer === 'refused') return this.reassign('refused');
-    // The answer was lost, or is long in coming.
-    if (request.answer === 'none' && (request.state !== 'done' || world.faults) && world.random.chance(85)) return;
-    if (!world.rules.repeatWithinDeadline) this.deadline = world.clickhouse.clock + GUARD_TICKS;
-    if (world.clickhouse.clock > this.deadline || (world.rules.repeatWithinDeadline && world.random.chance(15)))
-      return this.reassign('no answer');
+    if (request.answer === 'none' && this.waitsOn(request)) return;
+    if (this.givesUp()) return this.reassign('no answer');
     this.say(() => `repeats ${kind}`);
     this.request = world.send(this.statement(kind));
+  }
+
+  /** The answer may be long in coming, or lost. */
+  private waitsOn({ state }: Request): boolean {
+    const { world } = this;
+    return (state !== 'done' || world.faults) && world.random.chance(85);
+  }
+
+  private givesUp(): boolean {
+    const { rules, random, clickhouse } = this.world;
+    if (!rules.repeatWithinDeadline) this.deadline = clickhouse.clock + GUARD_TICKS;
+    return clickhouse.clock > this.deadline || (rules.repeatWithinDeadline && random.chance(15));
   }
 
   private nothingFor(kind: RequestKind): boolean {

@@ -148,7 +148,7 @@ export async function prepareReally(world: World, context: BlockContext): Promis
     async currentRows(_: MirroredTable, images: MirrorRows, rows: readonly number[]): Promise<MirrorRows> {
       const standing = new MirrorRows(LAYOUT);
       for (const key of new Set(rows.map((row) => (images.columns[0] as FixedColumn).numberAt(row)))) {
-        const row = clickhouse.mirror.final(key)?.row ?? ABSENT;
+        const row = clickhouse.mirror.final(key).row;
         const bytes = Buffer.from(imageText(key, row, false));
         if (row !== ABSENT) TRANSCODER.append(bytes, 0, bytes.length, standing);
       }

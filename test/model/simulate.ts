@@ -200,37 +200,53 @@ class Simulation {
 
   /** No more faults: everybody thaws, every request arrives, one process takes over and finishes. */
   private *rest(): Generator<Promise<void>, void> {
-    const { world, random } = this;
-    world.say(() => '--- no more faults ---');
-    world.faults = false;
-    for (const member of this.members) if (member.frozen) this.thaw(member);
-    for (const [partition, log] of world.history.logs.entries()) world.visible[partition] = log.key.length;
-    if (!this.members.some(({ alive }) => alive)) this.thaw(this.members[0]!);
-    let left = 3 + random.below(20);
+    const { world } = this;
+    this.calm();
+    let left = 3 + this.random.below(20);
     while (world.stopped === null && (left >= 0 || !this.done())) {
       if (left === 0) this.rebalance();
       left--;
       if (++this.steps > MOST_STEPS) throw new Violation('REST', 'the service does not come to rest');
-      if (random.chance(60)) this.goOn();
-      else if (random.chance(90)) this.advanceRequest(0);
-      else world.clickhouse.mirror.mergeSome(random);
+      this.calmStep();
       if (world.pending !== null) yield world.pending;
       world.pending = null;
     }
     if (world.stopped === null) world.checkAtRest();
   }
 
+  private calm(): void {
+    const { world } = this;
+    world.say(() => '--- no more faults ---');
+    world.faults = false;
+    for (const member of this.members) if (member.frozen) this.thaw(member);
+    for (const [partition, log] of world.history.logs.entries()) world.visible[partition] = log.key.length;
+    if (!this.members.some(({ alive }) => alive)) this.thaw(this.members[0]!);
+  }
+
+  private calmStep(): void {
+    const { random } = this;
+    if (random.chance(60)) this.goOn();
+    else if (random.chance(90)) this.advanceRequest(0);
+    else this.world.clickhouse.mirror.mergeSome(random);
+  }
+
   private done(): boolean {
     const { world } = this;
     if (world.clickhouse.requests.length > 0) return false;
-    const owning = this.members.flatMap(({ deliveries }) => deliveries).filter((delivery) => delivery.isCurrent);
-    return owning.length === world.visible.length && owning.every((delivery) => delivery.atRest);
+    let owned = 0;
+    for (const { deliveries } of this.members)
+      for (const delivery of deliveries) {
+        if (!delivery.isCurrent) continue;
+        if (!delivery.atRest) return false;
+        owned++;
+      }
+    return owned === world.visible.length;
   }
 }
 
 function outcomeOf({ world, steps }: Simulation, error: unknown): Outcome {
   if (error === null) return { broken: null, message: '', steps, stopped: world.stopped };
-  if (!(error instanceof Violation)) throw error;
+  if (!(error instanceof Violation)) throw error as Error;
   return { broken: error.promised, message: error.message, steps, stopped: null };
 }
 

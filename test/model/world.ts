@@ -1,7 +1,7 @@
 /** What the processes of the model share: the history, ClickHouse, Kafka's group, the readers, and the promises held to. */
 import { ClickHouse, type Request, type SignedRow } from './clickhouse';
 import { ABSENT, createHistory, rowText, type History } from './history';
-import { truthOf } from './prepare';
+import { truthOf } from './truth';
 import type { Random } from './random';
 import type { Rules } from './rules';
 
@@ -128,7 +128,7 @@ export class World {
     const { mirror } = this.clickhouse;
     if (this.incomplete) return;
     for (let key = 0; key < this.history.keys; key++) {
-      const row = mirror.final(key)?.row ?? ABSENT;
+      const row = mirror.final(key).row;
       const states = this.history.states[key]!;
       const from = this.seen[key]!;
       if (states[from] === row) continue;
@@ -155,7 +155,7 @@ export class World {
     const parts = history.logs.map((_, partition) => {
       const rows: SignedRow[] = [];
       for (let key = partition; key < history.keys; key += history.partitions) {
-        const truth = truthOf(this, { partition, from: 0, to: 0, key }, null, ABSENT);
+        const truth = truthOf(this, { partition, from: 0, to: 0, key, redelivered: null, stands: ABSENT });
         if (truth !== null && truth.row !== ABSENT) rows.push({ key, sign: 1, row: truth.row, offset: truth.offset });
       }
       return { partition, rows };
@@ -188,7 +188,7 @@ export class World {
   private checkKey(key: number): void {
     const { mirror } = this.clickhouse;
     const truth = this.history.states[key]!.at(-1)!;
-    const row = mirror.final(key)?.row ?? ABSENT;
+    const row = mirror.final(key).row;
     if (row !== truth)
       throw new Violation('P2', `key ${key} is ${rowText(row)}, in the source ${rowText(truth)}: ${mirror.text(key)}`);
     const signs = mirror.signs(key);
