@@ -1,11 +1,12 @@
 /** The command line: reads what was asked for, loads the settings, and runs it. */
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ShownChange } from './app';
 import { changesTable } from './cli-changes';
 import type * as check from './cli-check';
 import type * as connectors from './cli-connectors';
 import { EXIT, exitCodeOf, failureBlock } from './cli-failure';
 import { addSettings, settingFlags } from './cli-settings';
+import type * as verify from './cli-verify';
 import { loadConfig, type Config } from './config';
 import { PROFILES, type Profile } from './connect/profile';
 import { watchSignals } from './shutdown';
@@ -35,6 +36,7 @@ export interface Surroundings {
   readonly loadApp: () => App;
   readonly loadCheck: () => Pick<typeof check, 'runCheck'>;
   readonly loadConnectors: () => Pick<typeof connectors, 'applyCommand' | 'deleteCommand' | 'statusCommand'>;
+  readonly loadVerify: () => Pick<typeof verify, 'runVerify'>;
 }
 
 /** Runs one command; `args` without node and script. Never throws: what goes wrong is printed, and is in the exit code. */
@@ -91,6 +93,27 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
       end(await around.loadCheck().runCheck(configOf(command), around.print, formOf(command)));
     });
 
+  addSettings(
+    program
+      .command('verify')
+      .description(
+        'Prove row by row that the mirrors equal their source, while both are being written. Exit code 0: equal, 1: different.',
+      ),
+  )
+    .addOption(
+      new Option('--table <schema.table,...>', 'compare these tables only').argParser((text) =>
+        text.split(',').map((one) => one.trim()),
+      ),
+    )
+    .addOption(new Option('--sample <rows>', 'look at about so many rows of each table').argParser(wholeRows))
+    .option('--values', 'show the values of rows that differ')
+    .option('--json', 'print the result as JSON')
+    .action(async (options: { table?: string[]; sample?: number; values?: true }, command: Command) => {
+      const { table: tables = null, sample = null, values } = options;
+      const what = { tables, sample, values: values === true ? 'shown' : 'hidden' } as const;
+      end(await around.loadVerify().runVerify(configOf(command), what, formOf(command), around.print));
+    });
+
   const connector = program.command('connectors').description('The Debezium connector in Kafka Connect.');
   addSettings(
     connector.command('apply').description('Register the connector, or bring it up to date, and wait until it runs.'),
@@ -140,4 +163,9 @@ async function runCommand(config: Config, once: boolean, around: Surroundings): 
   } finally {
     shutdown.finished();
   }
+}
+
+function wholeRows(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number above 0, for example 10000.');
 }

@@ -36,6 +36,8 @@ export const ERROR_CODES = {
   TABLE_NAME_TAKEN: 'table',
   TABLE_TYPE_CHANGED: 'table',
   TABLE_COLUMN_RESERVED: 'table',
+  VERIFY_TIMED_OUT: 'stop',
+  REQUEST_FAILED: 'stop',
   STACK_FAILED: 'stop',
   INTERNAL: 'stop',
 } as const;

@@ -1,27 +1,13 @@
 #!/usr/bin/env node
-/** The entry of the process: hands the command line over, and turns the result into an exit code. */
-import { runCli, type Surroundings } from './cli';
-import { EXIT, failureBlock } from './cli-failure';
+/** The entry of the process. Says what is wrong with the Node it runs on before anything that needs a newer one is loaded. */
+const OLDEST_NODE = 22;
 
-const printError = (text: string): void => {
-  process.stderr.write(text);
-};
-
-process.on('uncaughtException', (error) => {
-  printError(failureBlock(error));
-  process.exit(EXIT.unexpected);
-});
-
-void runCli(process.argv.slice(2), {
-  env: process.env,
-  cwd: process.cwd(),
-  print: (text) => process.stdout.write(`${text}\n`),
-  printError,
-  loadApp: () => require('./app') as ReturnType<Surroundings['loadApp']>,
-  loadCheck: () => require('./cli-check') as ReturnType<Surroundings['loadCheck']>,
-  loadConnectors: () => require('./cli-connectors') as ReturnType<Surroundings['loadConnectors']>,
-}).then((exitCode) => {
-  process.exitCode = exitCode;
-  // All is closed by now; should a connection be left open after all, it must not keep a stopped service alive.
-  setTimeout(() => process.exit(), 2_000).unref();
-});
+if (Number(process.versions.node.split('.')[0]) >= OLDEST_NODE) {
+  require('./cli-process');
+} else {
+  process.stderr.write(
+    `error: Node ${process.versions.node} is too old for this service, which needs ${OLDEST_NODE} or later.\n` +
+      '  do: Start it with the Node that came with the packages: npm start, or npx node dist/src/main.js.\n',
+  );
+  process.exitCode = 2;
+}

@@ -1,5 +1,5 @@
 /** The door to PostgreSQL: the only file that imports `pg`; a small pool, and errors in the service's words. */
-import { Pool } from 'pg';
+import { Client, Pool } from 'pg';
 import { ServiceError } from '../errors';
 
 export interface PostgresOptions {
@@ -49,6 +49,38 @@ export function openPostgres(url: string, options: PostgresOptions = {}): Postgr
       return closed;
     },
   };
+}
+
+/** One connection, so that transactions, cursors and settings last from one query to the next. Queries run in order. */
+export type PostgresSession = Pick<Postgres, 'query'>;
+
+/** Runs `use` in a connection of its own without a limit of time for its statements; ends the connection afterwards. Errors as those of `Postgres.query`. */
+export async function withSession<T>(url: string, use: (session: PostgresSession) => Promise<T>): Promise<T> {
+  const at = address(url);
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 0,
+    application_name: 'debezium-clickhouse',
+  });
+  // A connection that breaks between two queries is reported by the next.
+  client.on('error', () => undefined);
+  try {
+    await client.connect().catch((error: unknown) => {
+      throw postgresError(error, at);
+    });
+    return await use({
+      async query<Row>(sql: string, params: readonly unknown[] = []): Promise<Row[]> {
+        try {
+          return (await client.query(sql, [...params])).rows as Row[];
+        } catch (error) {
+          throw postgresError(error, at);
+        }
+      },
+    });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
 }
 
 /** Host, port and database of a URL, without user and password. */

@@ -44,7 +44,10 @@ function scalar(codec: WireCodec, base: string, x: string): string {
       return hstoreText(x);
     case 'ewkb':
       return `lower(${x})`;
-    default:
+    case 'text':
+    case 'json':
+    case 'bit':
+    case 'bits':
       return base === 'timetz' ? withoutZeros(x, 'Z') : `toString(${x})`;
   }
 }

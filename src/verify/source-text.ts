@@ -27,7 +27,8 @@ const NOT_COMPARED = new Map<WireCodec['form'], string>([
 
 /** Why a column is not compared; null if it is. */
 export function notComparedReason(column: MirrorColumn, source: SourceColumn): string | null {
-  if (column.codec.form === 'text' && source.base === 'hstore') return 'it is kept as the JSON of Debezium, which PostgreSQL cannot write';
+  if (column.codec.form === 'text' && source.base === 'hstore')
+    return 'it is kept as the JSON of Debezium, which PostgreSQL cannot write';
   return NOT_COMPARED.get(column.codec.form) ?? null;
 }
 
@@ -67,7 +68,9 @@ function scalar(codec: WireCodec, source: SourceColumn, x: string): SourceText {
       return decimal(codec, source, x);
     case 'bits':
       // Debezium loses the length of a varbit, so its leading zeros are not in the mirror.
-      return codec.width > 0 ? exact(`${x}::text`) : { text: `ltrim(${x}::text, '0')`, altered: `left(${x}::text, 1) = '0'` };
+      return codec.width > 0
+        ? exact(`${x}::text`)
+        : { text: `ltrim(${x}::text, '0')`, altered: `left(${x}::text, 1) = '0'` };
     case 'point':
       return exact(`${floatText(`(${x})[0]`, 8)} || ',' || ${floatText(`(${x})[1]`, 8)}`);
     case 'hstore':
@@ -107,7 +110,8 @@ function decimal({ precision, scale }: WireCodec, source: SourceColumn, x: strin
   const largest = precision === scale ? `0.${'9'.repeat(scale)}` : scale > 0 ? `${nines}.${'9'.repeat(scale)}` : nines;
   const isNaN = `${x} = 'NaN'`;
   // A declared precision holds NaN beside what fits; an infinity only fits a numeric without one.
-  if (source.modifier >= 4) return { text: `CASE WHEN ${isNaN} THEN '${largest}' ELSE trim_scale(${x})::text END`, altered: isNaN };
+  if (source.modifier >= 4)
+    return { text: `CASE WHEN ${isNaN} THEN '${largest}' ELSE trim_scale(${x})::text END`, altered: isNaN };
   const rounded = `round(${x}, ${scale})`;
   const beyond = `abs(${rounded}) > ${largest}`;
   return {

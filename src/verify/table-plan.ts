@@ -59,38 +59,60 @@ export interface TablePlan {
   events(keys: readonly string[], where: string, hidden: string): string;
   /** The same for envelopes that are not in `changes`, given as texts. */
   strangers(envelopes: readonly string[]): string;
-  /** `cells` and `signs` of keys whose signs do not add up to 0 or 1. */
+  /** `_verify_key`, `_verify_cells` and `_verify_signs` of keys whose signs do not add up to 0 or 1. */
   wrongSigns(limit: number): string;
 }
 
 const ALL = 0x100000000;
 /** Forms whose text has no `|` and is never `~`. */
-const PLAIN = new Set(['int', 'bool', 'uuid', 'date', 'timestamp', 'timestamptz', 'time', 'decimal', 'float', 'hex', 'bit', 'bits', 'point']);
+const PLAIN = new Set([
+  'int',
+  'bool',
+  'uuid',
+  'date',
+  'timestamp',
+  'timestamptz',
+  'time',
+  'decimal',
+  'float',
+  'hex',
+  'bit',
+  'bits',
+  'point',
+]);
 
 /** The plan; a text says why the table cannot be compared. `standing`: the columns that the mirror has. */
 export function planTable(place: TablePlace, layout: MirrorLayout, standing: ReadonlySet<string>): TablePlan | string {
   const { source, mirror, changes } = place;
-  const notCompared: NotCompared[] = layout.omitted.map(({ name, reason }) => ({ column: name, reason: OMITTED[reason] }));
+  const notCompared: NotCompared[] = layout.omitted.map(({ name, reason }) => ({
+    column: name,
+    reason: OMITTED[reason],
+  }));
   const compared: Compared[] = [];
   for (const [index, column] of layout.columns.entries()) {
     const of = source.columns.find(({ name }) => name === column.name);
     if (of === undefined) continue;
     const inKey = layout.key.includes(index);
     const reason = standing.has(column.name) ? notComparedReason(column, of) : 'the mirror has no such column yet';
-    if (reason === null) compared.push({ column, base: of.base, inKey, ...sourceText(column, of, `s.${quoteSource(of)}`) });
+    if (reason === null)
+      compared.push({ column, base: of.base, inKey, ...sourceText(column, of, `s.${quoteSource(of)}`) });
     else if (inKey) return `its key column ${column.name} cannot be compared: ${reason}`;
     else notCompared.push({ column: column.name, reason });
   }
   // In the order of the key, so that both sides hash the same text.
-  const keyed = layout.key.map((index) => compared.find(({ column }) => column.name === layout.columns[index]?.name)).filter((one) => one !== undefined);
+  const keyed = layout.key
+    .map((index) => compared.find(({ column }) => column.name === layout.columns[index]?.name))
+    .filter((one) => one !== undefined);
   const policies = compared.filter(({ altered }) => altered !== null);
 
   const sourceFrame = (some: readonly Compared[]): string => some.map(frameInSource).join(' || ');
   const from = `FROM ${place.partitioned ? '' : 'ONLY '}${quoteId(source.schema)}.${quoteId(source.name)} AS s`;
   const flags = policies.map(({ altered }, index) => `, coalesce(${altered}, false)::int AS altered_${index}`).join('');
-  const hashedSource = (also: string): string => `(SELECT md5(${sourceFrame(keyed)}) AS row_key, md5(${sourceFrame(compared)}) AS row_hash${also} ${from}) AS hashed`;
+  const hashedSource = (also: string): string =>
+    `(SELECT md5(${sourceFrame(keyed)}) AS row_key, md5(${sourceFrame(compared)}) AS row_hash${also} ${from}) AS hashed`;
   const sourceBucket = ({ bits }: Share): string => `(('x' || substr(row_key, 1, 8))::bit(32)::bigint >> ${32 - bits})`;
-  const sourceSample = ({ sample }: Share): string => (sample >= ALL ? 'true' : `('x' || substr(row_key, 25, 8))::bit(32)::bigint < ${sample}`);
+  const sourceSample = ({ sample }: Share): string =>
+    sample >= ALL ? 'true' : `('x' || substr(row_key, 25, 8))::bit(32)::bigint < ${sample}`;
   const half = (at: number): string => `sum(('x' || substr(row_hash, ${at}, 16))::bit(64)::bigint)::text`;
 
   const rowOf = (value: (one: Compared) => string, isNull: (one: Compared) => string): MirrorSide => ({
@@ -101,11 +123,16 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
   const own = rowOf(({ column }) => quoteName(column.name), mirrorNull);
   const image = rowOf(({ column }) => changeExpression(column, 'row_image'), imageNull);
   const standingRows = `FROM ${mirror} FINAL WHERE _sign = 1`;
-  const hashedMirror = `(SELECT ${own.key} AS row_key, ${own.hash} AS row_hash ${standingRows})`;
-  const mirrorBucket = ({ bits }: Share): string => `bitShiftRight(toUInt64(reinterpretAsUInt32(reverse(substring(row_key, 1, 4)))), ${32 - bits})`;
-  const mirrorSample = ({ sample }: Share): string => (sample >= ALL ? '1' : `reinterpretAsUInt32(reverse(substring(row_key, 13, 4))) < ${sample}`);
-  const mirrorHalf = (at: number): string => `toString(sum(toInt128(reinterpretAsInt64(reverse(substring(row_hash, ${at}, 8))))))`;
-  const among = (keys: readonly string[]): string => `row_key IN (${keys.map((key) => `unhex('${key}')`).join(', ')})`;
+  // ClickHouse takes an alias before a column of that name, so these are names that no column of a source has.
+  const hashedMirror = `(SELECT ${own.key} AS _verify_key, ${own.hash} AS _verify_hash ${standingRows})`;
+  const mirrorBucket = ({ bits }: Share): string =>
+    `bitShiftRight(toUInt64(reinterpretAsUInt32(reverse(substring(_verify_key, 1, 4)))), ${32 - bits})`;
+  const mirrorSample = ({ sample }: Share): string =>
+    sample >= ALL ? '1' : `reinterpretAsUInt32(reverse(substring(_verify_key, 13, 4))) < ${sample}`;
+  const mirrorHalf = (at: number): string =>
+    `toString(sum(toInt128(reinterpretAsInt64(reverse(substring(_verify_hash, ${at}, 8))))))`;
+  const among = (keys: readonly string[]): string =>
+    `_verify_key IN (${keys.map((key) => `unhex('${key}')`).join(', ')})`;
   const OP_IMAGE = `if(op = 'd', if(before = '', key, before), after)`;
 
   return {
@@ -122,11 +149,13 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     sourceHashes: (share, buckets) =>
       `SELECT row_key, row_hash FROM ${hashedSource('')} WHERE ${sourceSample(share)} AND ${sourceBucket(share)} = ANY('{${buckets.join(',')}}'::bigint[])`,
     mirrorHashes: (share, buckets) =>
-      `SELECT lower(hex(row_key)) AS row_key, lower(hex(row_hash)) AS row_hash FROM ${hashedMirror} WHERE ${mirrorSample(share)} AND ${mirrorBucket(share)} IN (${buckets.join(', ')})`,
-    sourceRows: () => `SELECT row_key, cells FROM (SELECT md5(${sourceFrame(keyed)}) AS row_key, ARRAY[${compared.map(({ text }) => text).join(', ')}]::text[] AS cells ${from}) AS hashed WHERE row_key = ANY($1)`,
-    mirrorRows: (keys) => `SELECT lower(hex(row_key)) AS row_key, cells FROM (SELECT ${own.key} AS row_key, ${own.cells} AS cells ${standingRows}) WHERE ${among(keys)}`,
+      `SELECT lower(hex(_verify_key)) AS row_key, lower(hex(_verify_hash)) AS row_hash FROM ${hashedMirror} WHERE ${mirrorSample(share)} AND ${mirrorBucket(share)} IN (${buckets.join(', ')})`,
+    sourceRows: () =>
+      `SELECT row_key, cells FROM (SELECT md5(${sourceFrame(keyed)}) AS row_key, ARRAY[${compared.map(({ text }) => text).join(', ')}]::text[] AS cells ${from}) AS hashed WHERE row_key = ANY($1)`,
+    mirrorRows: (keys) =>
+      `SELECT lower(hex(_verify_key)) AS row_key, _verify_cells AS cells FROM (SELECT ${own.key} AS _verify_key, ${own.cells} AS _verify_cells ${standingRows}) WHERE ${among(keys)}`,
     events: (keys, where, hidden) =>
-      `SELECT lower(hex(row_key)) AS row_key, topic, partition, offset, op, hidden, cells, unavailable, lsn, commit_lsn FROM (SELECT ${image.key} AS row_key, ${image.cells} AS cells, ` +
+      `SELECT lower(hex(_verify_key)) AS row_key, topic, partition, offset, op, hidden, cells, unavailable, lsn, commit_lsn FROM (SELECT ${image.key} AS _verify_key, ${image.cells} AS cells, ` +
       `topic, partition, offset, op, unavailable, lsn, commit_lsn, toUInt8(${hidden}) AS hidden FROM (SELECT *, ${OP_IMAGE} AS row_image FROM ${changes} ` +
       `WHERE schema = ${quoteText(source.schema)} AND table = ${quoteText(source.name)} AND redelivered = 0 AND op != 't' AND (${where}))) WHERE ${among(keys)} ORDER BY topic, partition, offset`,
     strangers: (envelopes) =>
@@ -134,8 +163,8 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
       `FROM (SELECT arrayJoin([${envelopes.map(quoteText).join(', ')}]) AS envelope) WHERE JSONExtractString(envelope, 'source', 'schema') = ${quoteText(source.schema)} ` +
       `AND JSONExtractString(envelope, 'source', 'table') = ${quoteText(source.name)}) WHERE op IN ('c', 'u', 'd', 'r')`,
     wrongSigns: (limit) =>
-      `SELECT lower(hex(${own.key})) AS row_key, [${keyed.map((one) => mirrorText(one.column, one.base, quoteName(one.column.name))).join(', ')}]::Array(String) AS cells, toInt32(sum(_sign)) AS signs FROM ${mirror} ` +
-      `GROUP BY ${keyed.map(({ column }) => quoteName(column.name)).join(', ')} HAVING signs NOT IN (0, 1) LIMIT ${limit} SETTINGS optimize_aggregation_in_order = 1`,
+      `SELECT lower(hex(${own.key})) AS _verify_key, [${keyed.map((one) => mirrorText(one.column, one.base, quoteName(one.column.name))).join(', ')}]::Array(String) AS _verify_cells, toInt32(sum(_sign)) AS _verify_signs FROM ${mirror} ` +
+      `GROUP BY ${keyed.map(({ column }) => quoteName(column.name)).join(', ')} HAVING _verify_signs NOT IN (0, 1) LIMIT ${limit} SETTINGS optimize_aggregation_in_order = 1`,
   };
 }
 
@@ -145,11 +174,16 @@ interface MirrorSide {
   readonly cells: string;
 }
 
-const OMITTED = { 'unsupported-type': 'Debezium does not send this type', generated: 'generated columns are not in the stream' } as const;
+const OMITTED = {
+  'unsupported-type': 'Debezium does not send this type',
+  generated: 'generated columns are not in the stream',
+} as const;
 
 /** A text with its length where it could hold anything, so that the texts of a row cannot be read in two ways. */
 function frameInSource({ column, text }: Compared): string {
-  return isPlain(column) ? `coalesce(${text}, '~') || '|'` : `coalesce(octet_length(${text}) || ':' || (${text}), '~') || '|'`;
+  return isPlain(column)
+    ? `coalesce(${text}, '~') || '|'`
+    : `coalesce(octet_length(${text}) || ':' || (${text}), '~') || '|'`;
 }
 
 function frameInMirror({ column, base }: Compared, value: string, isNull: string): string {

@@ -1,0 +1,190 @@
+/** Reads ranges of offsets beside the service, in a group of its own that commits nothing. Part of the door to kafkajs. */
+import { randomUUID } from 'node:crypto';
+import { Kafka, logLevel, type Admin } from 'kafkajs';
+import { ServiceError } from '../errors';
+import type { TopicPartition } from '../model';
+import type { KafkaOptions } from './consumer';
+import type { Bounds } from './log';
+import { handOverWholeBatches, toChunk } from './whole-batches';
+
+/** Some offsets of a partition; `to` null: without end. */
+export interface ReadRange extends TopicPartition {
+  readonly from: number;
+  readonly to: number | null;
+}
+
+export interface ReadRecord extends TopicPartition {
+  readonly offset: number;
+  /** Empty for a null value. Valid until the visit returns. */
+  readonly value: Uint8Array;
+}
+
+export interface KafkaReader {
+  topics(): Promise<string[]>;
+  bounds(topic: string): Promise<Bounds[]>;
+  /** Offsets that `groupId` of the options committed; null where there is none. */
+  committed(topics: readonly string[]): Promise<(TopicPartition & { offset: number | null })[]>;
+  memberCount(): Promise<number>;
+  /**
+   * Shows the visible records of some ranges, each partition's in order, until every range was read to its end, `visit`
+   * returns 'stop', or the signal aborts (which is no error). Control records and aborted transactions are passed over.
+   */
+  read(
+    ranges: readonly ReadRange[],
+    visit: (record: ReadRecord) => 'go on' | 'stop',
+    signal: AbortSignal,
+  ): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Connects at the first request. Every request throws KAFKA_UNREACHABLE where the brokers do not answer. */
+export function openReader(options: KafkaOptions): KafkaReader {
+  handOverWholeBatches();
+  const kafka = new Kafka({
+    clientId: options.clientId,
+    brokers: [...options.brokers],
+    connectionTimeout: 5_000,
+    requestTimeout: 30_000,
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000 },
+    logLevel: logLevel.NOTHING,
+  });
+  let admin: Promise<Admin> | null = null;
+  const ask = async <T>(request: (admin: Admin) => Promise<T>): Promise<T> => {
+    try {
+      admin ??= (async () => {
+        const client = kafka.admin();
+        await client.connect();
+        return client;
+      })();
+      return await request(await admin);
+    } catch (cause) {
+      admin = null;
+      throw unreachable(options, cause);
+    }
+  };
+
+  return {
+    topics: () => ask((client) => client.listTopics()),
+    async bounds(topic) {
+      const found = await ask((client) => client.fetchTopicOffsets(topic));
+      return found.map(({ partition, low, high }) => ({ topic, partition, low: Number(low), high: Number(high) }));
+    },
+    async committed(topics) {
+      if (topics.length === 0) return [];
+      const answers = await ask((client) => client.fetchOffsets({ groupId: options.groupId, topics: [...topics] }));
+      return answers.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset }) => ({
+          topic,
+          partition,
+          offset: Number(offset) < 0 ? null : Number(offset),
+        })),
+      );
+    },
+    async memberCount() {
+      const { groups } = await ask((client) => client.describeGroups([options.groupId]));
+      return groups[0]?.members.length ?? 0;
+    },
+    async read(ranges, visit, signal) {
+      const open = new Map(
+        ranges.filter(({ from, to }) => to === null || from < to).map((range) => [nameOf(range), range]),
+      );
+      if (open.size === 0 || signal.aborted) return;
+      await readRanges({ kafka, options, open, visit, signal });
+    },
+    async close() {
+      const client = await admin?.catch(() => null);
+      await client?.disconnect().catch(() => undefined);
+    },
+  };
+}
+
+interface Reading {
+  readonly kafka: Kafka;
+  readonly options: KafkaOptions;
+  readonly open: Map<string, ReadRange>;
+  readonly visit: (record: ReadRecord) => 'go on' | 'stop';
+  readonly signal: AbortSignal;
+}
+
+async function readRanges({ kafka, options, open, visit, signal }: Reading): Promise<void> {
+  const groupId = `${options.groupId}-verify-${randomUUID()}`;
+  const consumer = kafka.consumer({
+    groupId,
+    maxWaitTimeInMs: 200,
+    maxBytesPerPartition: 4 << 20,
+    retry: { retries: 3, restartOnFailure: () => Promise.resolve(false) },
+  });
+  const finished = Promise.withResolvers<null>();
+  const end = (): void => finished.resolve(null);
+  const passed = (of: TopicPartition, next: number): void => {
+    const range = open.get(nameOf(of));
+    if (range === undefined || range.to === null || next < range.to) return;
+    open.delete(nameOf(of));
+    consumer.pause([{ topic: of.topic, partitions: [of.partition] }]);
+    if (open.size === 0) end();
+  };
+  consumer.on(consumer.events.CRASH, ({ payload }) => finished.reject(unreachable(options, payload.error)));
+  // Batches of control records alone never reach `eachBatch`; this event tells that they were passed.
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => passed(payload, Number(payload.lastOffset) + 1));
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
+    for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
+      for (const partition of partitions) {
+        const range = open.get(nameOf({ topic, partition }));
+        if (range === undefined) consumer.pause([{ topic, partitions: [partition] }]);
+        else consumer.seek({ topic, partition, offset: String(range.from) });
+      }
+    }
+  });
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    await consumer.connect();
+    await consumer.subscribe({
+      topics: [...new Set([...open.values()].map(({ topic }) => topic))],
+      fromBeginning: true,
+    });
+    await consumer.run({
+      autoCommit: false,
+      eachBatch: (payload) => {
+        const { batch } = payload;
+        const range = open.get(nameOf(batch));
+        if (range === undefined || payload.isStale()) return Promise.resolve();
+        const records = toChunk(batch, 0).records();
+        while (records.next()) {
+          const { offset, bytes, valueStart, valueEnd } = records;
+          if (offset < range.from || (range.to !== null && offset >= range.to)) continue;
+          const value = valueStart < 0 ? new Uint8Array(0) : bytes.subarray(valueStart, valueEnd);
+          if (visit({ topic: batch.topic, partition: batch.partition, offset, value }) === 'stop') {
+            open.clear();
+            end();
+            break;
+          }
+        }
+        return Promise.resolve();
+      },
+    });
+    await finished.promise;
+  } catch (cause) {
+    throw cause instanceof ServiceError ? cause : unreachable(options, cause);
+  } finally {
+    signal.removeEventListener('abort', end);
+    finished.promise.catch(() => undefined);
+    await consumer.disconnect().catch(() => undefined);
+  }
+}
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${partition}@${topic}`;
+}
+
+function unreachable({ brokers }: KafkaOptions, cause: unknown): ServiceError {
+  return new ServiceError(
+    'KAFKA_UNREACHABLE',
+    `Kafka at ${brokers.join(',')} does not answer: ${cause instanceof Error ? cause.message : 'unknown reason'}.`,
+    {
+      hint: 'Check KAFKA_BROKERS (make status shows the local broker), and verify again.',
+      cause,
+    },
+  );
+}

@@ -1,0 +1,305 @@
+/**
+ * Proves that mirrors equal their source, row by row, while both are being written.
+ *
+ * 1. A repeatable-read snapshot of PostgreSQL. 2. A logical message, sent after it: when it has come out of Kafka, every
+ * change that the snapshot sees is in its topic, idle or not. 3. When the group has acknowledged the topics' ends of that
+ * moment, all of it is in the mirrors. 4. Both sides hash their rows; where the hashes of a bucket of keys differ, its
+ * rows are compared, and a key that was changed since the snapshot is judged from `changes` (`judge.ts`).
+ */
+import { randomUUID } from 'node:crypto';
+import { mirrorLayout } from '../clickhouse/mirror-layout';
+import { quoteName, quoteText } from '../clickhouse/quote';
+import { ServiceError } from '../errors';
+import { tableName, type SourceTable } from '../model';
+import { shareFor, wrongKeys, type BucketRow, type Comparing, type WrongKey } from './compare-table';
+import { differingCells } from './judge';
+import { lostStages } from './lost-stage';
+import { boundsOf, endOf, waitForConsumer, waitForMessage, type Waiting } from './position';
+import type { KafkaLooks, MirrorQueries, Progress, SourceSession } from './ports';
+import type { Difference, LostStage, SkippedTable, TableResult, VerifyResult } from './result';
+import { parseSnapshot } from './snapshot-view';
+import { SESSION_SETTINGS } from './source-text';
+import { planTable, type TablePlan } from './table-plan';
+
+/** A mirror that stands in ClickHouse. */
+export interface MirrorOf {
+  readonly schema: string;
+  readonly table: string;
+  /** Its name in the machinery's database. */
+  readonly name: string;
+  readonly columns: ReadonlySet<string>;
+  /** About. */
+  readonly rows: number;
+}
+
+export interface VerifyOptions {
+  /** `schema.table`; null: every table that is in `changes` or has a mirror. */
+  readonly tables: readonly string[] | null;
+  /** Rows of each table to look at, about; null for all. */
+  readonly sample: number | null;
+  readonly values: 'hidden' | 'shown';
+  readonly topicPrefix: string;
+  readonly machinery: string;
+  /** Ms without progress after which waiting is given up. */
+  readonly patienceMs: number;
+}
+
+export interface VerifyPorts {
+  /** Runs `use` in one session of PostgreSQL. */
+  readonly inSession: <T>(use: (session: SourceSession) => Promise<T>) => Promise<T>;
+  /** A session beside it. */
+  readonly source: SourceSession;
+  readonly readTable: (session: SourceSession, schema: string, name: string) => Promise<SourceTable | null>;
+  readonly mirror: MirrorQueries;
+  readonly kafka: KafkaLooks;
+  readonly onProgress: (progress: Progress) => void;
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/** Differences described at most, of each table; all are counted. */
+const MOST_DETAILS = 1_000;
+
+interface Subject {
+  readonly mirror: MirrorOf;
+  readonly table: string;
+  readonly topics: readonly string[];
+  readonly plan: TablePlan;
+}
+
+/** Throws VERIFY_TIMED_OUT where the position is not reached, and what the parts throw. */
+export async function verify(options: VerifyOptions, ports: VerifyPorts): Promise<VerifyResult> {
+  const startedAt = ports.now();
+  const { kafka, onProgress, now, sleep } = ports;
+  const messageTopic = `${options.topicPrefix}.message`;
+  const [messagesBefore, before] = await Promise.all([
+    endOf(kafka, messageTopic),
+    topicsOf(options, ports).then((topics) => boundsOf(kafka, topics)),
+  ]);
+  return ports.inSession(async (session) => {
+    const taken = await takeSnapshot(session);
+    const mark = `debezium-clickhouse-verify-${randomUUID()}`;
+    await ports.source.query(`SELECT pg_logical_emit_message(true, '${mark}', '')`);
+    const waiting: Waiting = { kafka, onProgress, now, sleep, messageTopic, patienceMs: options.patienceMs };
+    await waitForMessage(mark, messagesBefore, waiting);
+    await waitForConsumer(await boundsOf(kafka, await topicsOf(options, ports)), waiting);
+
+    // Only now: a mirror is made when the first change of its table arrives.
+    const audited = await auditedTables(options, ports);
+    const found = await findMirrors(options, ports);
+    const { subjects, skipped } = await planAll(found, session, { options, ports, audited });
+    for (const table of options.tables ?? [...audited.keys()]) {
+      if (found.some((one) => nameOf(one) === table)) continue;
+      skipped.push({ table, reason: audited.has(table) ? 'it is audited, not mirrored' : 'nothing of it has arrived' });
+    }
+    const view = parseSnapshot(taken.view);
+    const tables: TableResult[] = [];
+    for (const subject of subjects) {
+      const comparing: Comparing = {
+        table: subject.table,
+        plan: subject.plan,
+        topics: subject.topics,
+        ...changesOf(subject.mirror, options),
+        mirror: ports.mirror,
+        kafka,
+        onProgress,
+        share: shareFor(subject.mirror.rows, options.sample),
+        session,
+        view,
+        before: before.filter(({ topic }) => subject.topics.includes(topic)),
+      };
+      onProgress({ phase: 'comparing', table: subject.table, done: 0, total: 0 });
+      tables.push(await verifyTable(comparing, { ...options, ports }));
+    }
+    await session.query('ROLLBACK');
+    return {
+      equal: tables.every(({ differences }) => differences === 0),
+      lsn: taken.lsn,
+      sampled: options.sample !== null,
+      ms: Math.round(now() - startedAt),
+      tables,
+      skipped,
+    };
+  });
+}
+
+interface Taken {
+  readonly view: string;
+  readonly lsn: string;
+  readonly encoding: string;
+}
+
+/** Begins the transaction whose snapshot everything is read in. */
+async function takeSnapshot(session: SourceSession): Promise<Taken> {
+  await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  for (const setting of SESSION_SETTINGS) await session.query(setting);
+  const [taken] = await session.query<Taken>(
+    `SELECT pg_current_snapshot()::text AS view, pg_current_wal_lsn()::text AS lsn, current_setting('server_encoding') AS encoding`,
+  );
+  if (taken?.encoding !== 'UTF8') throw notUtf8(taken?.encoding ?? '');
+  return taken;
+}
+
+/** The topics of all tables: which of them a table's changes are in is not known before they have arrived. */
+async function topicsOf({ topicPrefix }: VerifyOptions, { kafka }: VerifyPorts): Promise<string[]> {
+  const prefix = `${topicPrefix}.`;
+  const others = [`${prefix}message`, `${prefix}transaction`];
+  return (await kafka.topics()).filter((topic) => topic.startsWith(prefix) && !others.includes(topic));
+}
+
+function nameOf({ schema, table }: MirrorOf): string {
+  return tableName({ schema, name: table });
+}
+
+function changesOf(
+  { schema, table }: MirrorOf,
+  { machinery }: VerifyOptions,
+): { changes: string; changesOfTable: string } {
+  return {
+    changes: `${quoteName(machinery)}.changes`,
+    changesOfTable: `schema = ${quoteText(schema)} AND table = ${quoteText(table)}`,
+  };
+}
+
+/** The mirrors that stand, known by their comments. */
+async function findMirrors({ machinery, tables }: VerifyOptions, { mirror }: VerifyPorts): Promise<MirrorOf[]> {
+  const rows = await mirror.query<{ name: string; source: string; total: string | null; columns: string[] }>(
+    `SELECT name, replaceOne(comment, 'debezium-clickhouse: mirror of ', '') AS source, total_rows AS total, ` +
+      `(SELECT groupArray((table, name)) FROM system.columns WHERE database = ${quoteText(machinery)}) AS all, arrayMap(one -> one.2, arrayFilter(one -> one.1 = tables.name, all)) AS columns ` +
+      `FROM system.tables AS tables WHERE database = ${quoteText(machinery)} AND startsWith(comment, 'debezium-clickhouse: mirror of ') AND NOT endsWith(name, '__new') ORDER BY name`,
+  );
+  return rows
+    .filter(({ source }) => tables === null || tables.includes(source))
+    .map(({ name, source, total, columns }) => ({
+      name,
+      schema: source.slice(0, source.indexOf('.')),
+      table: source.slice(source.indexOf('.') + 1),
+      columns: new Set(columns),
+      rows: Number(total ?? 0),
+    }));
+}
+
+/** Every table in `changes`, with its topics. */
+async function auditedTables({ machinery }: VerifyOptions, { mirror }: VerifyPorts): Promise<Map<string, string[]>> {
+  const rows = await mirror.query<{ source: string; topics: string[] }>(
+    `SELECT concat(schema, '.', table) AS source, groupUniqArray(toString(topic)) AS topics FROM ${quoteName(machinery)}.changes GROUP BY source ORDER BY source`,
+  );
+  return new Map(rows.map(({ source, topics }) => [source, topics]));
+}
+
+interface Planning {
+  readonly options: VerifyOptions;
+  readonly ports: VerifyPorts;
+  readonly audited: ReadonlyMap<string, readonly string[]>;
+}
+
+async function planAll(
+  found: readonly MirrorOf[],
+  session: SourceSession,
+  { options, ports, audited }: Planning,
+): Promise<{ subjects: Subject[]; skipped: SkippedTable[] }> {
+  const subjects: Subject[] = [];
+  const skipped: SkippedTable[] = [];
+  for (const mirror of found) {
+    const table = nameOf(mirror);
+    const plan = await planOne(mirror, session, options, ports);
+    if (typeof plan === 'string') skipped.push({ table, reason: plan });
+    else subjects.push({ mirror, table, topics: audited.get(table) ?? [`${options.topicPrefix}.${table}`], plan });
+  }
+  return { subjects, skipped };
+}
+
+async function planOne(
+  mirror: MirrorOf,
+  session: SourceSession,
+  { machinery }: VerifyOptions,
+  { readTable }: VerifyPorts,
+): Promise<TablePlan | string> {
+  const source = await readTable(session, mirror.schema, mirror.table);
+  if (source === null) return 'PostgreSQL has no such table (any more)';
+  const layout = mirrorLayout(source);
+  if ('code' in layout) return `it cannot be mirrored as it is now (${layout.code})`;
+  const [kind] = await session.query<{ kind: string }>(
+    `SELECT c.relkind::text AS kind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
+    [mirror.schema, mirror.table],
+  );
+  const qualified = `${quoteName(machinery)}.${quoteName(mirror.name)}`;
+  return planTable(
+    { source, partitioned: kind?.kind === 'p', mirror: qualified, changes: `${quoteName(machinery)}.changes` },
+    layout,
+    mirror.columns,
+  );
+}
+
+async function verifyTable(
+  of: Comparing,
+  { values, patienceMs, ports }: VerifyOptions & { ports: VerifyPorts },
+): Promise<TableResult> {
+  const { plan } = of;
+  const sums = await of.session.query<BucketRow>(plan.sourceBuckets(of.share));
+  const wrong: WrongKey[] = [];
+  let differences = 0;
+  const { mirrorRows, movedSince } = await wrongKeys(of, sums, (some) => {
+    differences += some.length;
+    wrong.push(...some.slice(0, MOST_DETAILS - wrong.length));
+  });
+  if (wrong.length > 0) ports.onProgress({ phase: 'looking for lost changes', table: of.table, done: 0, total: 0 });
+  const stages = wrong.length === 0 ? [] : await lostStages(wrong, { ...of, patienceMs });
+  const details = wrong.map((one, index) => describe(one, stages[index] ?? 'mirror', plan, values));
+  const known = new Set(wrong.map(({ rowKey }) => rowKey));
+  const signs = await of.mirror.query<{ _verify_key: string; _verify_cells: string[] }>(plan.wrongSigns(MOST_DETAILS));
+  for (const { _verify_key: rowKey, _verify_cells: cells } of signs) {
+    if (known.has(rowKey)) continue;
+    differences++;
+    const key = Object.fromEntries(
+      plan.key.map((index, position) => [plan.names[index] ?? '', cells[position] ?? null]),
+    );
+    if (details.length < MOST_DETAILS) details.push({ key, kind: 'signs', columns: [], stage: 'mirror' });
+  }
+  const altered = plan.policies.map((name, index): [string, number] => [
+    name,
+    sums.reduce((sum, row) => sum + (row[`altered_${index}`] ?? 0), 0),
+  ]);
+  return {
+    table: of.table,
+    sourceRows: sums.reduce((sum, { row_count }) => sum + row_count, 0),
+    mirrorRows,
+    differences,
+    details,
+    movedSince,
+    altered: Object.fromEntries(altered.filter(([, count]) => count > 0)),
+    notCompared: plan.notCompared,
+  };
+}
+
+function describe(
+  { expected, mirror }: WrongKey,
+  stage: LostStage,
+  plan: TablePlan,
+  values: 'hidden' | 'shown',
+): Difference {
+  const row = expected ?? mirror ?? [];
+  const differing = expected === null || mirror === null ? null : differingCells(expected, mirror);
+  const columns = (differing ?? []).map((index) => plan.names[index] ?? '');
+  const shown = differing ?? plan.names.map((_, index) => index);
+  const named = (cells: WrongKey['mirror']): Record<string, string | null> | null =>
+    cells === null ? null : Object.fromEntries(shown.map((index) => [plan.names[index] ?? '', cells[index] ?? null]));
+  return {
+    key: Object.fromEntries(plan.key.map((index) => [plan.names[index] ?? '', row[index] ?? null])),
+    kind: expected === null ? 'surplus' : mirror === null ? 'missing' : 'changed',
+    columns,
+    stage,
+    ...(values === 'shown' ? { values: { source: named(expected), mirror: named(mirror) } } : {}),
+  };
+}
+
+function notUtf8(encoding: string): ServiceError {
+  return new ServiceError(
+    'CONFIG_INVALID',
+    `The source database is encoded in ${encoding}; rows can be compared with ClickHouse in UTF8 only.`,
+    {
+      hint: 'Compare the tables by another way, or move the database to UTF8.',
+    },
+  );
+}

@@ -1,0 +1,153 @@
+/** `verify` against the real parts: every type, under writes, and with a mirror that was spoilt by hand. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { scenario, withLogs } from '../harness/scenario';
+import { openWorld, type World } from '../harness/world';
+import type { Difference, VerifyResult } from '../../src/verify/result';
+
+jest.setTimeout(120_000);
+
+const TYPES = `
+  i2 int2, i8 int8, flag bool, f4 float4, f8 float8, free numeric, fixed numeric(12,2), tens numeric(5,-2), cash money, o oid,
+  padded char(5), words text, bytes bytea, bit1 bit(1), bit12 bit(12), bits varbit, day date, moment time, zoned timetz,
+  stamp timestamp, instant timestamptz, span interval, id2 uuid, doc json, docb jsonb, markup xml, feeling mood, net inet,
+  block cidr, vector tsvector, numbers int4range, times tsrange, spot point, pairs hstore, ints int4[], texts text[],
+  floats float8[], stamps timestamp[], "We""ird 'name" text, cells text, row_key text`;
+
+const ROWS = [
+  `1, 32767, 9223372036854775807, true, 3.33, 6.66, 123456789012345678901234567890.123456789, 1.10, 12300, '-1234.56', 4294967295,
+   'ab', E'tx"\\\\\\né😀', '\\x00010203ff', B'1', B'100000000001', B'101', '2016-11-04', '13:51:02.123456', '13:51:02.120+02',
+   '2016-11-04 13:51:30.1234', '2016-11-04 13:51:30.123456+02', '1 year 2 mons 3 days 04:05:06.789', 'A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11',
+   '{"b": 1,  "a":2, "a":3}', '{"b":1,"a":3,"n":1.10}', '<foo a="1">bar</foo>', 'happy', '192.168.1.5', '192.168.1.0/24', 'direct test',
+   '[1,10]', '[2019-03-31 15:30:00,infinity]', '(1,2.5)', '"key 1"=>"v\\"1", k2=>NULL', '{1,2,NULL}', '{"a,b","c\\"d",NULL,"NULL",""}',
+   '{1.5,NaN,Infinity,NULL}', '{2016-11-04 13:51:30.1234,NULL}', 'weird', '~', '|'`,
+  `2, ${Array.from({ length: 41 }, () => 'NULL').join(', ')}`,
+  `3, -1, -9223372036854775808, false, 'NaN', '-0', 'NaN', -0.01, -100, '0', 0, '', '', '', B'0', B'000000000000', B'00011', 'infinity',
+   '24:00:00', '00:00:00-15:59', 'infinity', '-infinity', '-1 mons +3 days -04:05:06.5', '00000000-0000-0000-0000-000000000000', 'null',
+   'null', '', 'sad', '::1/64', '10.0.0.0/8', '', 'empty', '(,)', '(-0,1e300)', '', '{}', '{}', '{}', '{}', '', '', ''`,
+];
+
+describe('verify', () => {
+  let world: World;
+
+  const prepare = async (): Promise<void> => {
+    world = await openWorld();
+    await world.sql('CREATE EXTENSION hstore', `CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')`);
+    await world.sql(
+      `CREATE TABLE every_type (id int PRIMARY KEY, ${TYPES})`,
+      'ALTER TABLE every_type REPLICA IDENTITY FULL',
+      'CREATE TABLE hot (region text, n int, v text, w numeric(10,2), PRIMARY KEY (region, n))',
+      'ALTER TABLE hot REPLICA IDENTITY FULL',
+      'CREATE TABLE plain (id int PRIMARY KEY, body text, n int)',
+      'ALTER TABLE plain ALTER COLUMN body SET STORAGE EXTERNAL',
+      'CREATE TABLE keyless (n int)',
+      `INSERT INTO hot SELECT r, n, 'v' || n, n / 3.0 FROM unnest(ARRAY['a', 'B', 'ä', 'b ', '']) AS r, generate_series(1, 200) AS n`,
+      `INSERT INTO plain SELECT n, repeat(n || ' ', 2000), n FROM generate_series(1, 50) AS n`,
+      'INSERT INTO keyless VALUES (1)',
+    );
+    await world.connect();
+    await world.service.start();
+    for (const row of ROWS) await world.sql(`INSERT INTO every_type VALUES (${row})`);
+  };
+
+  beforeAll(() => withLogs('the preparation', prepare));
+  afterAll(() => world.close());
+
+  const verify = async (...args: readonly string[]): Promise<{ code: number | null; result: VerifyResult }> => {
+    const ended = await world.command(['verify', '--json', ...args]);
+    if (!ended.stdout.startsWith('{')) throw new Error(`verify printed no result:\n${ended.stderr}`);
+    return { code: ended.code, result: JSON.parse(ended.stdout) as VerifyResult };
+  };
+
+  const found = (result: VerifyResult): Difference[] => result.tables.flatMap(({ details }) => [...details]);
+
+  const clickhouse = (sql: string): Promise<void> =>
+    world.clickhouse.command(sql.replaceAll('{cdc}', world.machinery), { mutations_sync: '1' });
+
+  scenario('every type is equal, what a policy alters is counted, and what is left out is named', async () => {
+    const { code, result } = await verify();
+    expect(found(result)).toEqual([]);
+    expect(code).toBe(0);
+    const types = result.tables.find(({ table }) => table === 'public.every_type');
+    expect(types).toMatchObject({ sourceRows: 3, mirrorRows: 3, notCompared: [] });
+    expect(types?.altered).toEqual({ free: 1, bits: 1, day: 1, stamp: 1, instant: 1 });
+    expect(result.tables.map(({ table, sourceRows }) => [table, sourceRows])).toEqual([
+      ['public.every_type', 3],
+      ['public.hot', 1000],
+      ['public.plain', 50],
+    ]);
+    expect(result.skipped).toEqual([{ table: 'public.keyless', reason: 'it is audited, not mirrored' }]);
+  });
+
+  scenario('tables that change all the time are equal, and keys that moved are judged from changes', async () => {
+    const writer = { goesOn: true };
+    const writing = (async () => {
+      for (let n = 0; writer.goesOn; n++) {
+        await world.sql(
+          `UPDATE hot SET v = v || '.', w = w + 1 WHERE n <= 20`,
+          `DELETE FROM hot WHERE region = 'B' AND n = ${100 + (n % 50)}`,
+          `INSERT INTO hot VALUES ('B', ${100 + (n % 50)}, 'again', ${n})`,
+          `UPDATE hot SET n = n + 1000 WHERE region = 'a' AND n = 150`,
+          `UPDATE hot SET n = n - 1000 WHERE region = 'a' AND n = 1150`,
+          `UPDATE plain SET n = n + 1`,
+        );
+        await sleep(20);
+      }
+    })();
+    let moved = 0;
+    try {
+      for (let round = 0; round < 3; round++) {
+        const { code, result } = await verify('--table', 'public.hot,public.plain');
+        expect(found(result)).toEqual([]);
+        expect(code).toBe(0);
+        moved += result.tables.reduce((sum, { movedSince }) => sum + movedSince, 0);
+      }
+    } finally {
+      writer.goesOn = false;
+      await writing;
+    }
+    expect(moved).toBeGreaterThan(0);
+  });
+
+  scenario('a mirror that was spoilt by hand is named by key, columns and stage', async () => {
+    expect((await verify('--table', 'public.hot')).code).toBe(0);
+    await clickhouse(`DELETE FROM {cdc}.hot__mirror WHERE region = 'ä' AND n = 30`);
+    await clickhouse(`ALTER TABLE {cdc}.hot__mirror UPDATE w = w + 1, v = 'x' WHERE region = 'ä' AND n = 31`);
+    await clickhouse(`INSERT INTO {cdc}.hot__mirror (region, n, v, _sign) VALUES ('ghost', 1, 'boo', 1)`);
+    await clickhouse(
+      `INSERT INTO {cdc}.hot__mirror SELECT * FROM {cdc}.hot__mirror FINAL WHERE region = 'ä' AND n = 32`,
+    );
+    // A change that Kafka has and `changes` lost.
+    await clickhouse(`ALTER TABLE {cdc}.changes DELETE WHERE table = 'hot' AND after LIKE '{"region":"ä","n":33,%'`);
+    await clickhouse(`DELETE FROM {cdc}.hot__mirror WHERE region = 'ä' AND n = 33`);
+    const { code, result } = await verify('--table', 'public.hot', '--values');
+    expect(code).toBe(1);
+    const differences = found(result).sort((a, b) => Number(a.key['n']) - Number(b.key['n']));
+    expect(differences.map(({ key, kind, columns, stage }) => [key['region'], key['n'], kind, columns, stage])).toEqual(
+      [
+        ['ghost', '1', 'surplus', [], 'mirror'],
+        ['ä', '30', 'missing', [], 'mirror'],
+        ['ä', '31', 'changed', ['v', 'w'], 'mirror'],
+        ['ä', '32', 'signs', [], 'mirror'],
+        ['ä', '33', 'missing', [], 'changes'],
+      ],
+    );
+    expect(differences[2]?.values).toEqual({ source: { v: 'v31', w: '10.33' }, mirror: { v: 'x', w: '11.33' } });
+  });
+
+  scenario('a table that was asked for and cannot be compared is no success', async () => {
+    const { code, result } = await verify('--table', 'public.keyless');
+    expect(result).toMatchObject({ equal: true, tables: [], skipped: [{ table: 'public.keyless' }] });
+    expect(code).toBe(3);
+  });
+
+  scenario('rows that the service has not written yet are waited for, not called lost', async () => {
+    await world.service.stop();
+    await world.sql(`UPDATE plain SET n = -1`);
+    const verified = verify('--table', 'public.plain');
+    await sleep(1_500);
+    await world.service.start();
+    const { code, result } = await verified;
+    expect(found(result)).toEqual([]);
+    expect(code).toBe(0);
+  });
+});
