@@ -232,6 +232,13 @@ describe('a watermark that went back', () => {
     expect(judgeAll([first, late, event(990, 1000, 'a'), late], [4]).redelivered).toEqual([0, 0, 1, 1]);
   });
 
+  it('knows the events there that an earlier block wrote', () => {
+    const [there, later, restoredLater] = [event(100, 110, 'a'), event(120, 130, 'b'), event(100, 110, 'c')];
+    const { redelivered, mark } = judgeAll([there, later, restoredLater, there], [1]);
+    expect(redelivered).toEqual([0, 0, 0, 1]);
+    expect(mark.identities).toEqual(new Set(['110/a', '110/c']));
+  });
+
   it('does not let an event of the first transaction pass for new because its LSN is higher', () => {
     const first = event(null, 1000, 'a');
     expect(judgeAll([first, event(1010, 900, 'b'), first], [1]).redelivered).toEqual([0, 0, 1]);

@@ -1,0 +1,142 @@
+/** How a mirror is recognised, made, or left alone, decided against what stands in ClickHouse. */
+import type { ClickHouse } from '../../../src/clickhouse/client';
+import type { Control } from '../../../src/clickhouse/control';
+import { changesViewComment, mirrorComment, viewComment } from '../../../src/clickhouse/ddl';
+import { mirrorLayout, type MirrorLayout } from '../../../src/clickhouse/mirror-layout';
+import { openMirrorStore, type MirrorStore, type WantedMirror } from '../../../src/clickhouse/mirror-store';
+import type { SourceColumn, SourceTable } from '../../../src/model';
+
+const DATABASES = { views: 'cdc', machinery: 'cdc_cdc' };
+const column = (name: string, base: string): SourceColumn => ({
+  ...{ name, base, type: base, kind: 'b', modifier: -1, array: false, notNull: true, generated: false },
+});
+const SOURCE: SourceTable = {
+  schema: 'public',
+  name: 'orders',
+  identity: 'full',
+  columns: [column('id', 'int8'), column('note', 'text')],
+  key: ['id'],
+};
+
+function layoutOf(source: SourceTable): MirrorLayout {
+  const layout = mirrorLayout(source);
+  if ('code' in layout) throw new Error(layout.code);
+  return layout;
+}
+
+/** Tables by `database.name`. Statements are written down; of them, CREATE of a shadow gives it the UUID `new`. */
+function storeOver(tables: Record<string, { comment: string; uuid: string }>, known: Record<string, string> = {}) {
+  const statements: string[] = [];
+  const remembered = new Map(Object.entries(known));
+  const answer = (sql: string): object[] => {
+    const [, database = '', name = ''] = /database = '(\w+)' AND (?:name|table) = '(\w+)'/.exec(sql) ?? [];
+    const found = tables[`${database}.${name}`];
+    if (found === undefined) return [];
+    if (!sql.includes('system.columns')) return [found];
+    return layoutOf(SOURCE).columns.flatMap(({ name: of, type }) => [
+      { name: of, type },
+      { name: `new_${of}`, type },
+    ]);
+  };
+  const clickhouse: Pick<ClickHouse, 'query' | 'command'> = {
+    query: async <T>(sql: string) => answer(sql) as T[],
+    command: async (sql) => {
+      statements.push(sql);
+      if (sql.startsWith('CREATE TABLE')) tables['cdc_cdc.orders__mirror__new'] = { comment: '', uuid: 'new' };
+    },
+  };
+  const control: Pick<Control, 'get' | 'set'> = {
+    get: async (name) => remembered.get(name) ?? null,
+    set: async (name, value) => void remembered.set(name, value),
+  };
+  const store = openMirrorStore(clickhouse as ClickHouse, DATABASES, control as Control);
+  return { store, statements, remembered };
+}
+
+const layout = layoutOf(SOURCE);
+const CHANGES = { 'cdc_cdc.changes': { comment: '', uuid: 'audit' } };
+const standing = { ...CHANGES, 'cdc_cdc.orders__mirror': { comment: mirrorComment(layout), uuid: 'old' } };
+
+async function ensure(store: MirrorStore, more: Partial<WantedMirror> = {}) {
+  const filled: string[] = [];
+  const made = await store.ensureMirror({
+    layout,
+    view: 'orders',
+    visible: ['id', 'note'],
+    mirror: 'keep',
+    fill: async ({ name, uuid }) => void filled.push(`${name} ${uuid}`),
+    ...more,
+  });
+  return { made, filled };
+}
+
+describe('a mirror', () => {
+  it('that is missing is filled beside its name before it gets it, and is remembered by its UUID', async () => {
+    const { store, statements, remembered } = storeOver({});
+    const { made, filled } = await ensure(store);
+    expect(made).toMatchObject({ made: 'created', table: { name: 'orders__mirror', uuid: 'new' } });
+    expect(filled).toEqual(['orders__mirror__new new']);
+    expect(statements.map((sql) => sql.split(' ').slice(0, 2).join(' '))).toEqual(
+      expect.arrayContaining(['CREATE TABLE', 'RENAME TABLE', 'CREATE OR']),
+    );
+    expect(remembered.get('mirror:orders__mirror')).toBe('new of no changes');
+  });
+
+  it('whose filling fails gets no name, and is not remembered', async () => {
+    const { store, statements, remembered } = storeOver({});
+    const fill = () => Promise.reject(new Error('away'));
+    await expect(ensure(store, { fill })).rejects.toThrow('away');
+    expect(statements.some((sql) => sql.startsWith('RENAME') || sql.startsWith('EXCHANGE'))).toBe(false);
+    expect(remembered.size).toBe(0);
+  });
+
+  it('that stands and is remembered is kept, and not filled again', async () => {
+    const { store, statements } = storeOver({ ...standing }, { 'mirror:orders__mirror': 'old of audit' });
+    const { made, filled } = await ensure(store);
+    expect(made).toMatchObject({ made: 'kept', table: { uuid: 'old' } });
+    expect(filled).toEqual([]);
+    expect(statements.filter((sql) => /^(CREATE TABLE|ALTER|EXCHANGE|RENAME|DROP)/.test(sql))).toEqual([]);
+  });
+
+  it.each([
+    ['UUID', 'older of audit'],
+    ['changes', 'old of another'],
+  ])('whose %s is not the remembered one is built anew and exchanged', async (_, value) => {
+    const { store, statements } = storeOver({ ...standing }, { 'mirror:orders__mirror': value });
+    const { made } = await ensure(store);
+    expect(made).toMatchObject({ made: 'created', table: { uuid: 'new' } });
+    expect(statements.some((sql) => sql.startsWith('EXCHANGE TABLES'))).toBe(true);
+  });
+
+  it.each([
+    ['view', { 'cdc.orders': { comment: 'mine', uuid: 'v' } }],
+    ['view of another source', { 'cdc.orders': { comment: viewComment({ ...layout, schema: 'x' }), uuid: 'v' } }],
+    ['mirror', { 'cdc_cdc.orders__mirror': { comment: '', uuid: 'm' } }],
+    ['view of changes', { 'cdc_cdc.orders__changes': { comment: changesViewComment({ ...layout, table: 'x' }), uuid: 'c' } }], // prettier-ignore
+  ])('is not made, nor anything touched, where the name of its %s is taken', async (_, tables) => {
+    const { store, statements } = storeOver(tables);
+    expect((await ensure(store)).made).toBe('TABLE_NAME_TAKEN');
+    expect(statements).toEqual([]);
+  });
+
+  it('stands while the table of its name has its UUID', async () => {
+    const { store } = storeOver({ ...standing }, { 'mirror:orders__mirror': 'old of audit' });
+    const table = { database: 'cdc_cdc', name: 'orders__mirror', uuid: 'old' };
+    expect(await store.stands(table)).toBe(true);
+    expect(await store.stands({ ...table, uuid: 'other' })).toBe(false);
+    expect(await store.stands({ ...table, name: 'gone' })).toBe(false);
+  });
+});
+
+describe('the schema of a wire', () => {
+  it('is recorded once under an id that its columns and key decide', async () => {
+    const { store, statements } = storeOver({});
+    const id = await store.recordWireSchema(SOURCE);
+    expect(await store.recordWireSchema({ ...SOURCE })).toEqual(id);
+    expect(statements).toHaveLength(1);
+    const recorded = /VALUES \((\d+),/.exec(statements[0]!)?.[1];
+    expect(BigInt(recorded ?? -1)).toBe((BigInt(id.high >>> 0) << 32n) | BigInt(id.low >>> 0));
+    expect(await store.recordWireSchema({ ...SOURCE, key: ['note'] })).not.toEqual(id);
+    expect(statements).toHaveLength(2);
+  });
+});
