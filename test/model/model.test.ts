@@ -8,7 +8,7 @@ import { simulate, simulateWith, tell } from './simulate';
 import type { Promised } from './world';
 
 const SEEDS = Number(process.env['MODEL_SEEDS'] ?? 100_000);
-const REAL_SEEDS = Number(process.env['MODEL_REAL_SEEDS'] ?? 500);
+const REAL_SEEDS = Number(process.env['MODEL_REAL_SEEDS'] ?? 1_000);
 const MINUTES = 60_000;
 
 /**
