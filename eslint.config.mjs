@@ -78,7 +78,7 @@ export default tseslint.config(
     },
   },
   // The service is loaded when it is run, so that --help does not wait for it.
-  { files: ['src/main.ts'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
+  { files: ['src/{main,cli-process}.ts'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   {
     files: ['test/**/*.ts'],
     rules: {
