@@ -29,7 +29,7 @@ export async function waitForMessage(mark: string, before: readonly Held[], wait
   onProgress({ phase: 'waiting for Kafka', table: '', done: 0, total: 0 });
   const deadline = waiting.now() + patienceMs;
   while (!(await kafka.topics()).includes(messageTopic)) {
-    if (waiting.now() > deadline) throw noMessage(messageTopic, patienceMs);
+    if (waiting.now() > deadline) throw noMessage(waiting);
     await waiting.sleep(250);
   }
   const from = await kafka.bounds(messageTopic);
@@ -40,16 +40,48 @@ export async function waitForMessage(mark: string, before: readonly Held[], wait
     to: null,
   }));
   const arrived = { message: false };
-  await kafka.read(
-    ranges,
-    ({ value }) => {
-      arrived.message = Buffer.from(value.buffer, value.byteOffset, value.length).includes(mark);
-      return arrived.message ? 'stop' : 'go on';
-    },
-    AbortSignal.timeout(Math.max(1, Math.ceil(deadline - waiting.now()))),
-  );
-  if (!arrived.message) throw noMessage(messageTopic, patienceMs);
+  const reading = new AbortController();
+  const watching = watchGrowth(reading, waiting);
+  watching.catch(() => reading.abort());
+  try {
+    await kafka.read(
+      ranges,
+      ({ value }) => {
+        arrived.message = Buffer.from(value.buffer, value.byteOffset, value.length).includes(mark);
+        return arrived.message ? 'stop' : 'go on';
+      },
+      reading.signal,
+    );
+  } finally {
+    reading.abort();
+    await watching;
+  }
+  if (!arrived.message) throw noMessage(waiting);
 }
+
+/** Ends the reading when the connector has written nothing for `patienceMs`: one that is behind is waited for. */
+async function watchGrowth(
+  reading: AbortController,
+  { kafka, messageTopic, patienceMs, now, sleep }: Waiting,
+): Promise<void> {
+  const prefix = messageTopic.slice(0, -'message'.length);
+  const startedAt = now();
+  let size = -1;
+  let grownAt = startedAt;
+  while (!reading.signal.aborted) {
+    const topics = (await kafka.topics()).filter((topic) => topic.startsWith(prefix));
+    const held = await Promise.all(topics.map((topic) => kafka.bounds(topic)));
+    const total = held.flat().reduce((sum, { high }) => sum + high, 0);
+    if (total > size) grownAt = now();
+    size = total;
+    // Should messages be left out by the connector, tables may grow for ever.
+    if (now() - grownAt > patienceMs || now() - startedAt > LONGEST_WAIT * patienceMs) reading.abort();
+    await sleep(250);
+  }
+}
+
+/** Times the patience, for a connector that is behind and goes on. */
+const LONGEST_WAIT = 15;
 
 /** What some topics hold; one that is not there (yet) is left out. */
 export async function boundsOf(kafka: KafkaLooks, topics: readonly string[]): Promise<Held[]> {
@@ -118,10 +150,10 @@ function find<T extends TopicPartition>(all: readonly T[], { topic, partition }:
   return all.find((one) => one.topic === topic && one.partition === partition);
 }
 
-function noMessage(topic: string, patienceMs: number): ServiceError {
+function noMessage({ messageTopic: topic, patienceMs }: Waiting): ServiceError {
   return new ServiceError(
     'VERIFY_TIMED_OUT',
-    `The logical message that marks the position did not arrive in ${topic} within ${Math.round(patienceMs / 1000)} s.`,
+    `The logical message that marks the position did not arrive in ${topic}, though it was waited for until nothing came for ${Math.round(patienceMs / 1000)} s.`,
     {
       place: { topic },
       hint: 'See that the connector runs (connectors status), and that message.prefix.exclude.list does not leave out debezium-clickhouse.',
