@@ -8,7 +8,7 @@ export interface PartitionPast {
   /** The position of the highest streamed row that is not redelivered, -1 for null; null when there is none. */
   readonly mark: { readonly commitLsn: number; readonly lsn: number; readonly events: readonly PastEvent[] } | null;
   /** Set when there are only snapshot rows, all of one run. */
-  readonly snapshotLsn: number | null;
+  readonly snapshotRun: { readonly lsn: number; readonly tsUs: number } | null;
   /** True when there is no row at all. */
   readonly empty: boolean;
 }
@@ -128,14 +128,20 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
           clickhouse,
           `SELECT ${EVENT} FROM ${changes} WHERE ${where} AND op != 'r' AND lsn = ${lsn}${level}`,
         );
-        return { mark: { commitLsn: orNull(mark.commit_lsn), lsn, events }, snapshotLsn: null, empty: false };
+        return { mark: { commitLsn: orNull(mark.commit_lsn), lsn, events }, snapshotRun: null, empty: false };
       }
-      const [runs] = await clickhouse.query<{ row_count: string; run_count: string; run_lsn: string | null }>(
-        `SELECT count() AS row_count, uniqExact(ifNull(lsn, 0)) AS run_count, any(lsn) AS run_lsn FROM ${changes} WHERE ${where}`,
+      const [runs] = await clickhouse.query<{
+        row_count: string;
+        run_count: string;
+        run_lsn: string | null;
+        run_us: string;
+      }>(
+        `SELECT count() AS row_count, uniqExact((ifNull(lsn, 0), ts)) AS run_count, any(lsn) AS run_lsn, toUnixTimestamp64Micro(any(ts)) AS run_us FROM ${changes} WHERE ${where}`,
       );
       const empty = Number(runs?.row_count ?? 0) === 0;
       const oneRun = !empty && runs?.run_count === '1' && runs.run_lsn !== null;
-      return { mark: null, snapshotLsn: oneRun ? Number(runs.run_lsn) : null, empty };
+      const snapshotRun = oneRun ? { lsn: Number(runs.run_lsn), tsUs: Number(runs.run_us) } : null;
+      return { mark: null, snapshotRun, empty };
     },
     async present(partition, start, end) {
       const offsets = async (table: string): Promise<Set<number>> => {

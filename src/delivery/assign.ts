@@ -1,5 +1,5 @@
 /** Finds where an assigned partition starts, and what must be known before its first block. */
-import { partitionKey } from '../clickhouse/look-ups';
+import { partitionKey, type PartitionPast } from '../clickhouse/look-ups';
 import type { TargetTable } from '../clickhouse/insert';
 import type { Glance } from '../clickhouse/target';
 import { ServiceError } from '../errors';
@@ -43,7 +43,7 @@ export interface Finding {
   readonly limits: DeliveryLimits;
   readonly signal: AbortSignal;
   /** Where a replay was asked to begin, in offsets; null for none. Asked once for each look around. */
-  readonly replayFrom: (held: { readonly low: number; readonly high: number }) => Promise<number | null>;
+  readonly replayFrom: (held: { readonly low: number; readonly committed: number | null }) => Promise<number | null>;
   /** Writes the mirrors' share of [from, to) again, from `changes` alone. */
   readonly rewrite: (from: number, to: number) => Promise<void>;
 }
@@ -118,9 +118,9 @@ export async function lookBack(
   return { watermark: { position: past.mark, identities }, snapshot: snapshotState(past) };
 }
 
-function snapshotState(past: { empty: boolean; snapshotLsn: number | null }): SnapshotState {
+function snapshotState(past: Pick<PartitionPast, 'empty' | 'snapshotRun'>): SnapshotState {
   if (past.empty) return { kind: 'empty' };
-  return past.snapshotLsn === null ? { kind: 'mixed' } : { kind: 'one-run', lsn: past.snapshotLsn };
+  return past.snapshotRun === null ? { kind: 'mixed' } : { kind: 'one-run', ...past.snapshotRun };
 }
 
 async function lookAround(

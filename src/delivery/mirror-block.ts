@@ -15,6 +15,8 @@ export interface LookedAt {
   readonly topic: string;
   readonly partition: number;
   readonly end: number;
+  /** Written again within its announced bounds. */
+  readonly announced: boolean;
   readonly redelivered: Uint8Array;
   readonly withheld: ReadonlyMap<number, readonly string[]>;
 }
@@ -47,7 +49,12 @@ export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, po
   const standing = await ports.currentRows(share.table, images.rows, [...rowOfKey.values()]);
   const byKey = new Map<string, number>();
   for (let row = 0; row < standing.rowCount; row++) byKey.set(standing.keyOf(row), row);
-  const { signed, unresolved } = foldOver(images.rows, events, { rows: standing, byKey });
+  const { signed, unresolved } = foldOver(
+    images.rows,
+    events,
+    { rows: standing, byKey },
+    at.announced ? 'write' : 'leave',
+  );
   const lost = unresolved.map((event) =>
     images.badAt(event.origin.offset, 'VALUE_UNRESOLVED', withheldNames(share, event)),
   );
@@ -159,10 +166,10 @@ async function completed(
       const older = (block.offsets[row] ?? 0) < below && redelivered[row] !== 1 && block.has(block.after, row);
       return older && block.key.textAt(row) === key && !(withheld.get(row) ?? []).includes(name);
     });
-    const carrier =
-      inBlock !== undefined
-        ? images.ofRow(inBlock)
-        : (await lookUps.newestWith(of, name, new Map([[key, below]]))).map((truth) => images.ofTruth(truth))[0];
+    const [stored] = await lookUps.newestWith(of, name, new Map([[key, below]]));
+    const inBlockOffset = inBlock === undefined ? -1 : (at.block.offsets[inBlock] ?? -1);
+    const newer = stored !== undefined && stored.offset > inBlockOffset;
+    const carrier = newer ? images.ofTruth(stored) : inBlock === undefined ? null : images.ofRow(inBlock);
     found.set(index, carrier ? { rows: images.rows, row: carrier.image } : null);
   }
   return { ...event, withheld: found };

@@ -72,7 +72,7 @@ export async function prepareBlock(
     withheldColumns(bytes, from, to, Buffer.from(limits.placeholder).toString('utf8')),
   );
   const reads = appendableReads(block, context.snapshot);
-  const looked: LookedAt = { block, topic, partition, end, redelivered, withheld };
+  const looked: LookedAt = { block, topic, partition, end, announced: context.announced, redelivered, withheld };
   const opened = await Promise.all(block.tables.map((table) => ports.tables.open(table)));
   const mirrors = limits.mirrors && !isSettled(block, context, present.changes);
   const shares = mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];

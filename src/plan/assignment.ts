@@ -32,7 +32,7 @@ export type Start =
   | { readonly kind: 'reconcile-expired'; readonly from: number; readonly to: number }
   /** Records [from, to) were deleted from Kafka before they were read. */
   | { readonly kind: 'stop'; readonly code: 'CHANGES_EXPIRED'; readonly from: number; readonly to: number }
-  /** `changes` is ahead of the topic: it was deleted and made again. */
+  /** `changes`, or what we acknowledged, is ahead of the topic: it was deleted and made again. `highest`: the last offset known. */
   | { readonly kind: 'stop'; readonly code: 'TOPIC_RECREATED'; readonly highest: number; readonly high: number };
 
 /** The first row that matches is followed; see docs/delivery.md, "On assignment". */
@@ -42,7 +42,8 @@ export function decideStart(found: Found): Start {
     return found.waited ? { kind: 'read', why: 'replaced', from: low } : { kind: 'wait', why: 'replaced' };
   }
   if (committed === null && highest === null) return { kind: 'read', why: 'first', from: low };
-  if (highest !== null && high <= highest) return { kind: 'stop', code: 'TOPIC_RECREATED', highest, high };
+  const known = Math.max(highest ?? -1, note === null ? -1 : (committed ?? 0) - 1);
+  if (high <= known) return { kind: 'stop', code: 'TOPIC_RECREATED', highest: known, high };
   if (committed !== null && note !== null) return ours(committed, note, found);
   return found.waited ? afterHand(found) : { kind: 'wait', why: 'hand' };
 }
@@ -58,8 +59,7 @@ function ours(committed: number, note: CommitNote, { low }: Found): Start {
 /** A hand moved the offset, or Kafka forgot an idle group: a jump back is honoured, a jump forward is not. */
 function afterHand({ committed, highest, low }: Found): Start {
   const next = highest === null ? 0 : highest + 1;
-  if (highest !== null && next < low) return { kind: 'stop', code: 'CHANGES_EXPIRED', from: next, to: low };
+  if (next < low) return { kind: 'stop', code: 'CHANGES_EXPIRED', from: next, to: low };
   const from = Math.max(0, Math.min(committed ?? next, next - MAX_BLOCK_OFFSETS));
-  if (from >= low) return { kind: 'read', why: 'hand', from };
-  return highest === null ? { kind: 'read', why: 'hand', from: low } : { kind: 'reconcile-expired', from, to: low };
+  return from >= low ? { kind: 'read', why: 'hand', from } : { kind: 'reconcile-expired', from, to: low };
 }

@@ -29,13 +29,21 @@ export interface Standing {
 /**
  * @param images what the events carry
  * @param events in offset order; for reconcile, one event for each key: its truth
+ * @param equalRows `write` in a redo: a request that is still under way must find its token used, so a row that is right
+ * already is written once more, −1 and +1
  */
-export function foldOver(images: MirrorRows, events: readonly FoldEvent[], standing: Standing): Folded {
+export function foldOver(
+  images: MirrorRows,
+  events: readonly FoldEvent[],
+  standing: Standing,
+  equalRows: 'leave' | 'write' = 'leave',
+): Folded {
   const { states, unresolved } = replay(images, events, standing);
   const signed = new SignedRows(images.shape);
   for (const [key, { row, origin }] of states) {
     const stood = standingRow(standing, key);
-    if (stood !== null && row !== null && stood.rows.equals(stood.row, row.rows, row.row)) continue;
+    const equal = stood !== null && row !== null && stood.rows.equals(stood.row, row.rows, row.row);
+    if (equal && equalRows === 'leave') continue;
     if (stood !== null) signed.append(-1, stood.rows, stood.row, origin);
     if (row !== null) signed.append(1, row.rows, row.row, origin);
   }

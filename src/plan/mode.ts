@@ -8,8 +8,8 @@ export type Mode = 'append' | 'merge' | 'reconcile';
 /** What `changes` holds of a partition, as far as appending snapshot rows is concerned. */
 export type SnapshotState =
   | { readonly kind: 'empty' }
-  /** Only `r` of one run, known by its LSN. */
-  | { readonly kind: 'one-run'; readonly lsn: number }
+  /** Only `r` of one run, known by its LSN and its time: a run that is repeated at once may have the same LSN. */
+  | { readonly kind: 'one-run'; readonly lsn: number; readonly tsUs: number }
   | { readonly kind: 'mixed' };
 
 /**
@@ -24,9 +24,10 @@ export function appendableReads(
   let state = from;
   for (let row = 0; row < block.rowCount; row++) {
     const lsn = block.lsn(row);
+    const tsUs = block.tsUs[row] ?? -1;
     if (block.streamed(row) || lsn < 0) state = { kind: 'mixed' };
-    else if (state.kind === 'empty') state = { kind: 'one-run', lsn };
-    else if (state.kind === 'one-run' && state.lsn !== lsn) state = { kind: 'mixed' };
+    else if (state.kind === 'empty') state = { kind: 'one-run', lsn, tsUs };
+    else if (state.kind === 'one-run' && (state.lsn !== lsn || state.tsUs !== tsUs)) state = { kind: 'mixed' };
     if (state.kind === 'one-run') appendable[row] = 1;
   }
   return { appendable, after: state };

@@ -91,6 +91,16 @@ describe('the model of the delivery protocol', () => {
     5 * MINUTES,
   );
 
+  // Each broke a promise once: a redo that wrote nothing, and a withheld value from the block though a newer event had it.
+  it.each([3739, 11283, 26877, 30470, 30747, 32621])(
+    'keeps every promise in life %i, which broke one before',
+    async (seed) => {
+      const trace: string[] = [];
+      const { broken } = await simulateWith(seed, prepareReally, trace);
+      expect({ broken, trace: broken === null ? [] : trace }).toEqual({ broken: null, trace: [] });
+    },
+  );
+
   it('lives the same life twice', () => {
     expect(tell(4711, rulesWithout()).trace).toEqual(tell(4711, rulesWithout()).trace);
   });

@@ -120,10 +120,9 @@ export class Delivery {
 
   private decide(found: Found): Start {
     const start = decideStart(found);
-    const silent = start.kind === 'read' && start.why === 'hand' && found.highest === null && found.low > 0;
-    return silent && this.world.rules.handWithoutHighest
-      ? { kind: 'stop', code: 'CHANGES_EXPIRED', from: 0, to: found.low }
-      : start;
+    const gap =
+      start.kind === 'stop' && start.code === 'CHANGES_EXPIRED' && found.note === null && found.highest === null;
+    return gap && !this.world.rules.handWithoutHighest ? { kind: 'read', why: 'hand', from: found.low } : start;
   }
 
   private lookAround(): Found {

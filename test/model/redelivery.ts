@@ -37,7 +37,7 @@ function snapshotBefore(log: Kafkalog, from: number, count: Uint8Array): Snapsho
     if (count[at] === 0) continue;
     const lsn = log.lsn[at]!;
     if (log.op[at] !== OP.r) return { kind: 'mixed' };
-    if (state.kind === 'empty') state = { kind: 'one-run', lsn };
+    if (state.kind === 'empty') state = { kind: 'one-run', lsn, tsUs: 1 };
     else if (state.lsn !== lsn) return { kind: 'mixed' };
   }
   return state;

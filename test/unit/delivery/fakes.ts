@@ -195,7 +195,7 @@ function lookUpsOf({ calls, changes }: World): DeliveryPorts['lookUps'] {
   const highest = (): number => Math.max(-1, ...changes);
   return {
     highest: async ([of]) => new Map(of === undefined || changes.size === 0 ? [] : [[partitionKey(of), highest()]]),
-    past: async () => ({ mark: null, snapshotLsn: null, empty: changes.size === 0 }),
+    past: async () => ({ mark: null, snapshotRun: null, empty: changes.size === 0 }),
     present: async (_, start, end) => {
       calls.push(`look: present in [${start}, ${end})`);
       const within = [...changes].filter((offset) => offset >= start && offset < end);

@@ -87,9 +87,14 @@ describe('the start of a partition', () => {
       { kind: 'read', why: 'hand', from: 0 },
     ],
     [
-      'is the oldest record for a hand where nothing was written',
+      'stops for a hand where nothing was written and the oldest records are gone',
       { ...HAND, waited: true, highest: null, low: 40 },
-      { kind: 'read', why: 'hand', from: 40 },
+      { kind: 'stop', code: 'CHANGES_EXPIRED', from: 0, to: 40 },
+    ],
+    [
+      'stops when the topic ends below what we acknowledged, though not below H',
+      { note: idle, committed: 600, highest: 499, high: 550 },
+      { kind: 'stop', code: 'TOPIC_RECREATED', highest: 599, high: 550 },
     ],
     [
       'reconciles what expired when the oldest record is at H + 1',

@@ -36,6 +36,7 @@ const FACTS: readonly Fact[] = [
     lsn: 2 ** 40 + 1,
     commitLsn: -1,
     txId: -1,
+    tsUs: 1_000_004,
   },
   { offset: 5, op: 'u', key: '{"id":1}', before: '{"id":1}', after: '{"id":1,"doc":"w"}', txOrder: 3 },
   { offset: 9, op: 'd', key: '{"id":2}', before: '{"id":2,"ü":"é"}', table: 'stock' },

@@ -20,6 +20,7 @@ export interface Fact {
   readonly txOrder?: number;
   readonly table?: string;
   readonly snapshot?: string;
+  readonly tsUs?: number;
 }
 
 export function tableNamed(name: string): BlockTable {
@@ -39,7 +40,9 @@ export function blockOf(facts: readonly Fact[], into = new ChangeBlock()): Chang
     });
     const table = into.tableIndex(tableNamed(more.table ?? 'orders'));
     const { lsn = 1000 + offset, commitLsn = 900 + offset, txId = 7, txOrder = -1, snapshot = 'false' } = more;
-    const numbers = { tsUs: 1_000_000 + offset, capturedUs: 2_000_000 + offset, lsn, commitLsn, txId, txOrder };
+    // All rows of a snapshot have the time it was taken.
+    const tsUs = more.tsUs ?? (op === 'r' ? 1_000_000 : 1_000_000 + offset);
+    const numbers = { tsUs, capturedUs: 2_000_000 + offset, lsn, commitLsn, txId, txOrder };
     into.append({ offset, op: OP[op], table, snapshot, ...numbers }, bytes, {
       key: keyRange!,
       before: beforeRange!,

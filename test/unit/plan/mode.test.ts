@@ -63,7 +63,7 @@ describe('snapshot rows', () => {
   const read = (offset: number, lsn: number): Fact => ({ offset, op: 'r', after: AFTER, lsn });
   const EMPTY: SnapshotState = { kind: 'empty' };
   const MIXED: SnapshotState = { kind: 'mixed' };
-  const run = (lsn: number): SnapshotState => ({ kind: 'one-run', lsn });
+  const run = (lsn: number, tsUs = 1_000_000): SnapshotState => ({ kind: 'one-run', lsn, tsUs });
 
   it.each<
     [string, { from: SnapshotState; facts: readonly Fact[]; appendable: readonly number[]; after: SnapshotState }]
@@ -73,6 +73,10 @@ describe('snapshot rows', () => {
       { from: EMPTY, facts: [read(0, 9), read(1, 9)], appendable: [1, 1], after: run(9) },
     ],
     ['of the run that goes on are appended', { from: run(9), facts: [read(0, 9)], appendable: [1], after: run(9) }],
+    [
+      'of a run repeated at once, with the same LSN, are not',
+      { from: run(9, 1), facts: [read(0, 9), read(1, 9)], appendable: [0, 0], after: MIXED },
+    ],
     ['of another run are not', { from: run(9), facts: [read(0, 10), read(1, 10)], appendable: [0, 0], after: MIXED }],
     [
       'after a change of run are not, not even of the first again',
