@@ -93,7 +93,6 @@ export async function runService(options: RunOptions): Promise<number> {
       processId: randomUUID(),
       emit,
       sleep: pause,
-      now: () => Date.now(),
     };
     emit({ tag: 'service-started', groupId: config.kafka.groupId, topicPrefix, database: config.clickhouse.database });
     const replayed = replay === null ? null : delivery.replay(replay);

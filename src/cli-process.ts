@@ -20,6 +20,8 @@ void runCli(process.argv.slice(2), {
   loadCheck: () => require('./cli-check') as ReturnType<Surroundings['loadCheck']>,
   loadConnectors: () => require('./cli-connectors') as ReturnType<Surroundings['loadConnectors']>,
   loadVerify: () => require('./cli-verify') as ReturnType<Surroundings['loadVerify']>,
+  loadReplay: () => require('./cli-replay') as ReturnType<Surroundings['loadReplay']>,
+  loadRebuild: () => require('./cli-rebuild') as ReturnType<Surroundings['loadRebuild']>,
 }).then((exitCode) => {
   process.exitCode = exitCode;
   // All is closed by now; should a connection be left open after all, it must not keep a stopped service alive.

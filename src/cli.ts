@@ -1,30 +1,23 @@
 /** The command line: reads what was asked for, loads the settings, and runs it. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import type { ShownChange } from './app';
-import { changesTable } from './cli-changes';
 import type * as check from './cli-check';
 import type * as connectors from './cli-connectors';
 import { EXIT, exitCodeOf, failureBlock } from './cli-failure';
+import type * as rebuild from './cli-rebuild';
+import type * as replay from './cli-replay';
+import { addReplayOptions, addRunOptions, runCommand, type RunFlags, type RunSurroundings } from './cli-run';
 import { addSettings, settingFlags } from './cli-settings';
 import type * as verify from './cli-verify';
 import { loadConfig, type Config } from './config';
 import { PROFILES, type Profile } from './connect/profile';
-import { watchSignals } from './shutdown';
 import { createLog, type Log } from './telemetry/log';
 
 /** The service itself; `app.ts`. */
 export interface App {
-  /** Runs until the signal aborts, or with `once` until no record comes any more; the exit code. */
-  runService(options: { config: Config; log: Log; once: boolean; signal: AbortSignal }): Promise<number>;
+  readonly runService: RunSurroundings['runService'];
   migrate(options: { config: Config; log: Log }): Promise<void>;
-  /** The newest rows of `changes`, oldest first. */
-  lastChanges(options: { config: Config; count: number }): Promise<ShownChange[]>;
+  readonly lastChanges: RunSurroundings['lastChanges'];
 }
-
-/** Where standard output is no terminal. */
-const WIDTH_WITHOUT_TERMINAL = 160;
-/** How many changes `--once` shows. */
-const LAST_CHANGES = 10;
 
 /** What the command line stands on. */
 export interface Surroundings {
@@ -37,6 +30,8 @@ export interface Surroundings {
   readonly loadCheck: () => Pick<typeof check, 'runCheck'>;
   readonly loadConnectors: () => Pick<typeof connectors, 'applyCommand' | 'deleteCommand' | 'statusCommand'>;
   readonly loadVerify: () => Pick<typeof verify, 'runVerify'>;
+  readonly loadReplay: () => Pick<typeof replay, 'replayCommand'>;
+  readonly loadRebuild: () => Pick<typeof rebuild, 'rebuildCommand'>;
 }
 
 /** Runs one command; `args` without node and script. Never throws: what goes wrong is printed, and is in the exit code. */
@@ -72,10 +67,42 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
     loadConfig({ env: around.env, cwd: around.cwd, flags: settingFlags(command) });
   const formOf = (command: Command): 'text' | 'json' => (command.opts<{ json?: true }>().json ? 'json' : 'text');
 
-  addSettings(program.command('run').description('Run the service until it is told to stop.'))
-    .option('--once', 'stop when no new record has come for ONCE_IDLE_SECONDS, and print the last ten changes')
-    .action(async (options: { once?: true }, command: Command) => {
-      end(await runCommand(configOf(command), options.once === true, around));
+  addRunOptions(addSettings(program.command('run').description('Run the service until it is told to stop.'))).action(
+    async (flags: RunFlags, command: Command) => {
+      const { runService, lastChanges } = around.loadApp();
+      end(await runCommand(configOf(command), flags, { runService, lastChanges, print: around.print }));
+    },
+  );
+
+  const jobSurroundings = (): { runService: App['runService']; print: Surroundings['print'] } => ({
+    runService: (options) => around.loadApp().runService(options),
+    print: around.print,
+  });
+  addReplayOptions(
+    addSettings(
+      program
+        .command('replay')
+        .description(
+          'Read topics again from an older offset; by the running service, or here where none runs. Shows first what that comes to.',
+        ),
+    ),
+  )
+    .option('--dry-run', 'show what would be read again, and do nothing')
+    .option('--yes', 'do not ask before it begins; without a terminal nothing is asked')
+    .action(async (flags: replay.ReplayCommandFlags, command: Command) => {
+      end(await around.loadReplay().replayCommand(configOf(command), flags, jobSurroundings()));
+    });
+
+  addSettings(
+    program
+      .command('rebuild')
+      .description(
+        'Make the mirror of a table anew from changes; by the running service, or here where none runs. Kafka is not read again.',
+      ),
+  )
+    .requiredOption('--table <schema.table>', 'the source table')
+    .action(async ({ table }: { table: string }, command: Command) => {
+      end(await around.loadRebuild().rebuildCommand(configOf(command), table, jobSurroundings()));
     });
 
   addSettings(
@@ -139,30 +166,6 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
       end(await around.loadConnectors().statusCommand(configOf(command), around.print, formOf(command)));
     });
   return program;
-}
-
-async function runCommand(config: Config, once: boolean, around: Surroundings): Promise<number> {
-  const log = createLog(config.log);
-  const deadlineMs = config.shutdownDeadlineMs;
-  const shutdown = watchSignals({
-    deadlineMs,
-    signals: process,
-    exit: (code) => process.exit(code),
-    onStopping: (signal) => log.emit({ tag: 'stopping', reason: signal, deadlineMs }),
-    onDeadline: () =>
-      log.error('the deadline has passed; the block in hand is redone at the next start', { deadlineMs }),
-  });
-  try {
-    const exitCode = await around.loadApp().runService({ config, log, once, signal: shutdown.signal });
-    log.emit({ tag: 'stopped', exitCode });
-    if (once && !shutdown.signal.aborted) {
-      const changes = await around.loadApp().lastChanges({ config, count: LAST_CHANGES });
-      around.print(changesTable(changes, process.stdout.columns || WIDTH_WITHOUT_TERMINAL));
-    }
-    return exitCode;
-  } finally {
-    shutdown.finished();
-  }
 }
 
 function wholeRows(text: string): number {

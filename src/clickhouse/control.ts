@@ -5,14 +5,17 @@ import { quoteName, quoteText } from './ddl';
 export interface Control {
   get(name: string): Promise<string | null>;
   set(name: string, value: string): Promise<void>;
-  /** All names with a prefix, each with its newest value and when it was set (ms since the epoch), oldest first. */
+  /** All names with a prefix, each with its newest value, oldest first. */
   newest(prefix: string): Promise<ControlValue[]>;
+  /** Forgets names; those with a prefix that were last set more than `olderThanMs` ago, or any time if 0. */
+  forget(prefix: string, olderThanMs?: number): Promise<void>;
 }
 
 export interface ControlValue {
   readonly name: string;
   readonly value: string;
-  readonly atMs: number;
+  /** How long ago it was set, by ClickHouse's clock. */
+  readonly ageMs: number;
 }
 
 export function openControl(clickhouse: ClickHouse, machinery: string): Control {
@@ -25,12 +28,17 @@ export function openControl(clickhouse: ClickHouse, machinery: string): Control 
       return rows[0]?.value ?? null;
     },
     async newest(prefix) {
-      const rows = await clickhouse.query<{ name: string; value: string; at_ms: string }>(
-        `SELECT name, value, toUnixTimestamp64Milli(at) AS at_ms FROM ${table} FINAL WHERE startsWith(name, ${quoteText(prefix)}) ORDER BY at`,
+      const rows = await clickhouse.query<{ name: string; value: string; age_ms: string }>(
+        `SELECT name, value, toUnixTimestamp64Milli(now64(6, 'UTC')) - toUnixTimestamp64Milli(at) AS age_ms FROM ${table} FINAL WHERE startsWith(name, ${quoteText(prefix)}) ORDER BY at`,
       );
-      return rows.map(({ name, value, at_ms }) => ({ name, value, atMs: Number(at_ms) }));
+      return rows.map(({ name, value, age_ms }) => ({ name, value, ageMs: Math.max(0, Number(age_ms)) }));
     },
     set: (name, value) =>
       clickhouse.command(`INSERT INTO ${table} (name, value) VALUES (${quoteText(name)}, ${quoteText(value)})`),
+    forget: (prefix, olderThanMs = 0) =>
+      clickhouse.command(
+        `DELETE FROM ${table} WHERE startsWith(name, ${quoteText(prefix)})` +
+          (olderThanMs === 0 ? '' : ` AND at < now64(6, 'UTC') - INTERVAL ${Math.ceil(olderThanMs / 1_000)} SECOND`),
+      ),
   };
 }

@@ -160,7 +160,7 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
       if (taken(await find(databases.machinery, changesViewName(view)), changesViewComment(layout)))
         return 'TABLE_NAME_TAKEN';
       if (await lookBackNameTaken(place)) return 'TABLE_NAME_TAKEN';
-      if (mirror === null || !(await isKnown(mirrorName(view), mirror.uuid))) {
+      if (wanted.mirror === 'rebuild' || mirror === null || !(await isKnown(mirrorName(view), mirror.uuid))) {
         const table = await build(wanted, mirror !== null);
         await ensureViews(place, visible);
         return { table, layout, made: 'created' };

@@ -1,11 +1,11 @@
 /** All partitions of this process: follows the group's assignments, new topics, and the order to stop. */
-import type { ServiceError } from '../errors';
+import { ServiceError } from '../errors';
 import type { Emit } from '../events';
 import type { LogListener } from '../kafka/log';
 import type { TopicPartition } from '../model';
 import type { Filter } from '../pipeline';
 import type { ReplayRequest } from '../plan/replay';
-import { createReplayRun, type ReplayProgress, type ReplayRun } from './replay-run';
+import { createReplayRun, type ReplayProgress, type ReplayResult, type ReplayRun } from './replay-run';
 import { deliverPartition, type PartitionDelivery } from './partition';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
@@ -37,11 +37,15 @@ export interface Delivery {
   /** The partitions of this process; empty while the group is joined. */
   assigned(): readonly TopicPartition[];
   /**
-   * Replays in this process, then builds the mirrors anew that were touched. Resolves when all of that is done; one at
-   * a time. Records that arrive meanwhile are delivered as ever.
+   * Replays in this process, then builds the mirrors anew that were touched and that nobody else writes to. Resolves when
+   * all of that is done; one at a time. Records that arrive meanwhile are delivered as ever. Throws REQUEST_FAILED when
+   * the delivery is stopped before.
    */
-  replay(request: ReplayRequest, onProgress?: (progress: ReplayProgress) => void): Promise<ReplayProgress>;
-  /** Makes the mirror of a table anew from `changes`, if this process owns every partition that holds its changes. */
+  replay(request: ReplayRequest, onProgress?: (progress: ReplayProgress) => void): Promise<ReplayResult>;
+  /**
+   * Makes the mirror of a table anew from `changes`, if this process owns every partition that holds its changes. Throws
+   * FENCED when a partition moved meanwhile; the old mirror then stays.
+   */
   rebuild(schema: string, table: string): Promise<RebuildOutcome>;
   /** ms since the last record of a table arrived or partitions were assigned; 0 while the group is joined. */
   idleMs(): number;
@@ -63,6 +67,8 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
   let deliveries = new Map<string, PartitionDelivery>();
   let lastRecordAt = performance.now();
   let joining = false;
+  /** False before the first assignment, while another subscription is joined, and after a crash. */
+  let isMember = false;
   let assigned: readonly TopicPartition[] = [];
   let replay: ReplayRun | null = null;
   let subscribed: string[] = [];
@@ -73,6 +79,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     onAssigned(epoch, partitions) {
       if (ports === null) return;
       joining = false;
+      isMember = true;
       lastRecordAt = performance.now();
       const earlier = deliveries;
       deliveries = new Map();
@@ -104,6 +111,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     },
     onOutOfRange: (of) => deliveries.get(name(of))?.reassign(),
     onCrash(error: ServiceError, attempt) {
+      isMember = false;
       for (const delivery of deliveries.values()) delivery.abandon();
       emit({ tag: 'kafka-waiting', attempt, delayMs: 0, code: error.code, message: error.message });
     },
@@ -122,6 +130,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
         await drainAll();
         if (isStopping()) return;
         joining = wanted.length > 0;
+        isMember = false;
         await log.subscribe(wanted);
       }
       await ports?.sleep(options.topicRefreshMs, signal);
@@ -134,17 +143,32 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
   };
 
   const rebuild = async (schema: string, table: string): Promise<RebuildOutcome> => {
-    const places = (await ports?.lookUps.whereabouts(schema, table)) ?? [];
+    while (!isMember || ports === null) await untilChange(throwIfStopping);
+    const { log, lookUps, tables } = ports;
+    const epoch = log.epoch();
+    const places = await lookUps.whereabouts(schema, table);
     if (places.length === 0) return 'nothing';
     const mine = new Set(assigned.map(name));
     const owned = places.filter((place) => mine.has(name(place))).length;
     if (owned === 0) return 'not-mine';
     if (owned < places.length) return 'spread';
-    const mirrored = await ports?.tables.rebuild({ source: '', db: '', schema, name: table });
-    return mirrored === true ? 'rebuilt' : 'not-mirrored';
+    const isOwner = (): boolean => log.epoch() === epoch;
+    const mirrored = await tables.rebuild({ source: '', db: '', schema, name: table }, isOwner);
+    return mirrored ? 'rebuilt' : 'not-mirrored';
   };
 
   const isStopping = (): boolean => stopping.signal.aborted;
+
+  const throwIfStopping = (): void => {
+    if (!isStopping()) return;
+    throw new ServiceError(
+      'REQUEST_FAILED',
+      'The service was stopped before it was done; it goes on at its next start.',
+      {
+        hint: 'Start the service, and ask again if the mirrors are to be made anew.',
+      },
+    );
+  };
 
   const offsetAt = (of: TopicPartition, ms: number): Promise<number> => {
     if (ports === null) throw new Error('replay before start');
@@ -177,18 +201,21 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     assigned: () => (joining ? [] : assigned),
     rebuild,
     async replay(request, onProgress) {
-      const run = createReplayRun(request, { concerns: concernedTopics(request, options.topicOf), offsetAt });
-      while (replay !== null) await untilChange();
+      const run = createReplayRun(request, { concerns: concernedTopics(request, options), offsetAt });
+      while (replay !== null) await untilChange(throwIfStopping);
       replay = run;
       try {
         run.assigned(assigned);
-        for (const delivery of deliveries.values()) delivery.reassign();
-        while (!isStopping() && (assigned.length === 0 || !run.finished())) {
-          await untilChange();
+        for (const delivery of deliveries.values()) delivery.rewind();
+        while (!isMember || !run.finished()) {
+          await untilChange(throwIfStopping);
           onProgress?.(run.progress());
         }
-        for (const { schema, name: table } of isStopping() ? [] : run.touched()) await rebuild(schema, table);
-        return run.progress();
+        for (const { schema, name: table } of run.touched()) {
+          throwIfStopping();
+          await rebuild(schema, table).catch(unlessMoved);
+        }
+        return run.result();
       } finally {
         replay = null;
       }
@@ -207,13 +234,24 @@ function shareOfMemory(blockBytes: number, partitionCount: number): number {
 
 const CHANGE_MS = 200;
 
-function untilChange(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
+/** Waits a little; `check` may throw before and after. */
+async function untilChange(check: () => void): Promise<void> {
+  check();
+  await new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
+  check();
 }
 
-/** Topics of the tables that a replay names; all of them if it names none. */
-function concernedTopics({ tables }: ReplayRequest, topicOf: (table: string) => string): (topic: string) => boolean {
-  if (tables === null) return () => true;
+/** The blocks of a replay are written right in any case: a mirror is made anew only to mend what was wrong before. */
+function unlessMoved(error: unknown): void {
+  if (!(error instanceof ServiceError && error.code === 'FENCED')) throw error;
+}
+
+/** Topics of the tables that a replay names; those of all tables if it names none. */
+function concernedTopics(
+  { tables }: ReplayRequest,
+  { topicOf, holdsChanges }: Pick<DeliveryOptions, 'topicOf' | 'holdsChanges'>,
+): (topic: string) => boolean {
+  if (tables === null) return holdsChanges;
   const topics = new Set(tables.map(topicOf));
   return (topic) => topics.has(topic);
 }

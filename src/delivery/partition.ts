@@ -32,6 +32,8 @@ export interface PartitionDelivery {
   take(chunk: RecordChunk): Promise<void> | null;
   /** Kafka jumped: find the start anew. */
   reassign(): void;
+  /** A replay begins: acknowledge what is written, so that nothing of it must be waited for, and find the start anew. */
+  rewind(): void;
   /** Writes what was taken, acknowledges it, and ends. Resolves when done. */
   drain(): Promise<void>;
   /** Ends without writing more; an insert under way is let finish. */
@@ -59,10 +61,11 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   const { of, epoch, ports, limits } = options;
   const abort = new AbortController();
   const { signal } = abort;
-  const state: { gatherer: Gatherer | null; draining: boolean; mustReassign: boolean } = {
+  const state: { gatherer: Gatherer | null; draining: boolean; mustReassign: boolean; mustRewind: boolean } = {
     gatherer: null,
     draining: false,
     mustReassign: false,
+    mustRewind: false,
   };
   const bell = createBell();
   const room = createBell();
@@ -101,6 +104,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   const letGo = (): void => {
     state.gatherer = null;
     state.mustReassign = false;
+    state.mustRewind = false;
     ports.log.halt(of);
     ports.forgetGlance();
     ports.tables.recheck();
@@ -145,13 +149,18 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     const idle = createIdleness(beginning, gatherer, writer);
     while (isCurrent()) {
       if (state.mustReassign) throw new Reassign();
+      // An announced block is written again within its bounds before anything else.
+      if (state.mustRewind && redo === null) await rewind(idle, writer);
       const block = nextBlock(gatherer, lastCut);
       if (block === null) {
         if (await idle.spend(lastCut)) return;
         continue;
       }
       lastCut = performance.now();
-      if (!block.empty || redo !== null) past = await writer.write(block, past, redo);
+      if (!block.empty || redo !== null) {
+        past = await writer.write(block, past, redo);
+        idle.announced(block.end);
+      }
       redo = null;
       options.replay()?.passed(of, block.end, block.tables);
       gatherer.release(block);
@@ -161,20 +170,31 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     }
   };
 
+  /** Leaves a commit without an announce behind, as at a stop. */
+  const rewind = async (idle: Idleness, writer: BlockWriter): Promise<never> => {
+    const end = idle.unacknowledged();
+    if (end !== null) await writer.acknowledge(end);
+    throw new Reassign();
+  };
+
   /** The time without a block: what was taken is acknowledged after a while, and before a drained delivery ends. */
   const createIdleness = (beginning: Beginning, gatherer: Gatherer, writer: BlockWriter): Idleness => {
     let acknowledged = beginning.how === 'ours' ? beginning.from : -1;
     let since = performance.now();
+    let unacknowledged: number | null = null;
     const acknowledge = async (): Promise<void> => {
       const { position } = gatherer;
       await writer.acknowledge(position);
       acknowledged = position;
+      unacknowledged = null;
       options.replay()?.passed(of, position, []);
       since = performance.now();
       reportSkipped(gatherer);
     };
     return {
       begin: () => (since = performance.now()),
+      announced: (end) => (unacknowledged = end),
+      unacknowledged: () => unacknowledged,
       async spend(lastCut) {
         const behind = gatherer.position > acknowledged && !gatherer.redoing && ports.log.canCommit();
         const forCommit = behind ? since + limits.idleCommitMs - performance.now() : LOOK_MS;
@@ -229,6 +249,10 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       state.gatherer = null;
       bell.ring();
     },
+    rewind() {
+      state.mustRewind = true;
+      bell.ring();
+    },
     drain() {
       state.draining = true;
       if (state.gatherer === null) abort.abort(new Error('stopped before the partition was started'));
@@ -246,6 +270,10 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
 interface Idleness {
   /** A block was written: the time without one begins anew. */
   begin(): void;
+  /** A block was written whose end is not acknowledged yet. */
+  announced(end: number): void;
+  /** The end of the last block written, if it is not acknowledged; else null. */
+  unacknowledged(): number | null;
   /** Acknowledges or rests; true when a drained delivery has nothing left to do. */
   spend(lastCut: number): Promise<boolean>;
 }

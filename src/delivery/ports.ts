@@ -31,8 +31,12 @@ export interface OpenTable {
 export interface Tables {
   /** Resolves when none of the tables is being rebuilt; their mirrors stay until the returned function is called. */
   lease(tables: readonly BlockTable[]): Promise<() => void>;
-  /** Makes the mirror anew from `changes`, between blocks; readers see the old one until it is done. False if the table is not mirrored. */
-  rebuild(table: BlockTable): Promise<boolean>;
+  /**
+   * Makes the mirror anew from `changes`, between blocks; readers see the old one until it is done. False if the table
+   * is not mirrored. Throws FENCED, and leaves the old one, when `owned` no longer holds once the new one is full:
+   * whoever writes now writes to the old one.
+   */
+  rebuild(table: BlockTable, owned: () => boolean): Promise<boolean>;
   /**
    * The table with its mirror, made on first sight; waits while PostgreSQL or ClickHouse is away.
    * A table that cannot be mirrored is reported once and opened without a mirror.

@@ -1,7 +1,7 @@
 /** One replay of this process: where each partition begins, how far it is, and when all have caught up. */
 import type { TopicPartition } from '../model';
 import type { BlockTable } from '../plan/change-block';
-import type { ReplayRequest } from '../plan/replay';
+import { placeName, type ReplayRequest } from '../plan/replay';
 import { tableName } from '../model';
 import type { Beginning } from './assign';
 
@@ -14,15 +14,25 @@ export interface ReplayProgress {
   readonly passed: number;
 }
 
+/** What a replay came to. */
+export interface ReplayResult extends ReplayProgress {
+  /** `topic:partition` of what this process replayed to its end. */
+  readonly replayed: readonly string[];
+}
+
 export interface ReplayRun {
   /** The partitions of this process; called at each assignment. */
   assigned(partitions: readonly TopicPartition[]): void;
-  /** Where the replay begins in a partition; null if it has no part in it, or began already. */
-  from(of: TopicPartition, held: { readonly low: number }): Promise<number | null>;
+  /**
+   * Where the replay begins in a partition; null if it has no part in it, or its beginning is committed: from there it
+   * goes on by itself. Until then the answer stays the same, as an assignment may end before its first block.
+   */
+  from(of: TopicPartition, held: { readonly low: number; readonly committed: number | null }): Promise<number | null>;
   began(of: TopicPartition, beginning: Beginning): void;
   /** Everything below `position` is written again. */
   passed(of: TopicPartition, position: number, tables: readonly BlockTable[]): void;
   progress(): ReplayProgress;
+  result(): ReplayResult;
   /** True once every partition of this process has passed what `changes` held when it began. */
   finished(): boolean;
   /** The tables whose changes were replayed. */
@@ -34,6 +44,8 @@ interface Course {
   readonly until: number;
   position: number;
 }
+
+const NOT_BEGUN: Course = { from: 0, until: 1, position: 0 };
 
 export function createReplayRun(
   request: ReplayRequest,
@@ -48,42 +60,46 @@ export function createReplayRun(
 
   const offsets = request.from.kind === 'offsets' ? new Map(Object.entries(request.from.offsets)) : null;
   const concerns = (of: TopicPartition): boolean =>
-    offsets === null ? options.concerns(of.topic) : offsets.has(keyOf(of));
+    offsets === null ? options.concerns(of.topic) : offsets.has(placeName(of));
   const isPast = ({ position, until }: Course): boolean => position >= until;
+
+  const progress = (): ReplayProgress => {
+    const all = [...courses.values()];
+    return {
+      partitions: expected.size,
+      caughtUp: [...expected].filter((key) => isPast(courses.get(key) ?? NOT_BEGUN)).length,
+      total: all.reduce((sum, { from, until }) => sum + until - from, 0),
+      passed: all.reduce((sum, { from, until, position }) => sum + Math.min(until, position) - from, 0),
+    };
+  };
 
   return {
     assigned(partitions) {
-      expected = new Set(partitions.filter(concerns).map(keyOf));
+      expected = new Set(partitions.filter(concerns).map(placeName));
     },
-    async from(of, { low }) {
-      if (!concerns(of) || courses.has(keyOf(of))) return null;
+    async from(of, { low, committed }) {
+      if (!concerns(of)) return null;
+      const course = courses.get(placeName(of));
+      if (course !== undefined) {
+        const settled = isPast(course) || course.position > course.from;
+        return settled || (committed !== null && committed <= course.from) ? null : course.from;
+      }
       if (request.from.kind === 'beginning') return low;
       if (request.from.kind === 'timestamp') return options.offsetAt(of, request.from.ms);
-      return Math.max(low, offsets?.get(keyOf(of)) ?? low);
+      return Math.max(low, offsets?.get(placeName(of)) ?? low);
     },
     began(of, { from, how, highest }) {
-      if (how === 'replay') courses.set(keyOf(of), { from, until: Math.max(from, highest + 1), position: from });
+      if (how === 'replay') courses.set(placeName(of), { from, until: Math.max(from, highest + 1), position: from });
     },
     passed(of, position, of_tables) {
-      const course = courses.get(keyOf(of));
+      const course = courses.get(placeName(of));
       if (course === undefined || isPast(course)) return;
       course.position = position;
       for (const table of of_tables) tables.set(tableName(table), table);
     },
-    progress() {
-      const all = [...courses.values()];
-      return {
-        partitions: expected.size,
-        caughtUp: all.filter(isPast).length,
-        total: all.reduce((sum, { from, until }) => sum + until - from, 0),
-        passed: all.reduce((sum, { from, until, position }) => sum + Math.min(until, position) - from, 0),
-      };
-    },
-    finished: () => [...expected].every((key) => isPast(courses.get(key) ?? { from: 0, until: 1, position: 0 })),
+    progress,
+    result: () => ({ ...progress(), replayed: [...courses].filter(([, of]) => isPast(of)).map(([key]) => key) }),
+    finished: () => [...expected].every((key) => isPast(courses.get(key) ?? NOT_BEGUN)),
     touched: () => [...tables.values()],
   };
-}
-
-function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}:${partition}`;
 }

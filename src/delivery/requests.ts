@@ -13,23 +13,40 @@ export type Request =
   | { readonly kind: 'rebuild'; readonly schema: string; readonly table: string };
 
 export interface Answer {
-  readonly state: 'running' | 'done' | 'failed' | 'not-mine';
+  /** `waiting`: another request is carried out first. `not-mine`: this process owns no partition that it is about. */
+  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'not-mine';
   /** Why it failed, in words. */
   readonly message?: string;
   readonly progress?: ReplayProgress;
+  /** `topic:partition` of what was replayed to its end. */
+  readonly replayed?: readonly string[];
 }
 
-/** Requests older than this are not carried out: who asked has given up. */
+/** Requests that nobody set for so long are not carried out: who asked has given up. */
 const OLDEST_MS = 60_000;
 const LOOK_MS = 2_000;
+/** How often an answer that is not the last one is written again, so that who waits sees that the process lives. */
+const WRITE_MS = 1_000;
+
+const REQUEST = 'request:';
+const ANSWER = 'answer:';
 
 export function requestName(id: string): string {
-  return `request:${id}`;
+  return `${REQUEST}${id}`;
 }
 
-/** Each process of the group answers for itself. */
+/** Each process of the group answers for itself: the prefix of all their answers. */
+export function answersTo(id: string): string {
+  return `${ANSWER}${id}:`;
+}
+
 export function answerName(id: string, processId: string): string {
-  return `answer:${id}:${processId}`;
+  return `${answersTo(id)}${processId}`;
+}
+
+/** True for an answer after which no other comes. */
+export function isFinal({ state }: Answer): boolean {
+  return state !== 'waiting' && state !== 'running';
 }
 
 export interface RequestHandling {
@@ -39,44 +56,80 @@ export interface RequestHandling {
   readonly processId: string;
   readonly emit: Emit;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Wall clock, ms since the epoch. */
-  readonly now: () => number;
 }
 
-/** Looks for requests until the signal aborts; carries them out one after the other. */
+/**
+ * Looks for requests until the signal aborts; carries them out one after the other. Answers are written by this loop
+ * alone and in order, so that no late one hides the last. An abort lets the request in hand end, and says how.
+ */
 export async function answerRequests(handling: RequestHandling, signal: AbortSignal): Promise<void> {
-  const { control, processId, emit, sleep, now } = handling;
+  const { control, processId, emit, sleep } = handling;
+  const waiting = { signal, emit };
   const handled = new Set<string>();
-  while (!signal.aborted) {
-    const found = await patiently(() => control.newest('request:'), { signal, emit });
-    for (const { name, value, atMs } of found) {
-      const id = name.slice('request:'.length);
-      if (handled.has(id) || now() - atMs > OLDEST_MS) continue;
-      handled.add(id);
-      const answer = (value: Answer): Promise<void> => control.set(answerName(id, processId), JSON.stringify(value));
-      await answer({ state: 'running' });
-      await answer(
-        await carryOut(
-          JSON.parse(value) as Request,
-          handling,
-          (progress) => void answer({ state: 'running', progress }).catch(() => undefined),
-        ),
-      );
+  const answers = new Map<string, Answer>();
+  let work = Promise.resolve();
+
+  const takeUp = (id: string, request: Request | null): void => {
+    handled.add(id);
+    if (request === null) {
+      answers.set(id, { state: 'failed', message: 'the service does not know what is asked; its version is another' });
+      return;
     }
-    await sleep(LOOK_MS, signal);
+    answers.set(id, { state: 'waiting' });
+    work = work.then(async () => {
+      if (signal.aborted) {
+        answers.set(id, { state: 'failed', message: 'the service was stopped before it began' });
+        return;
+      }
+      answers.set(id, { state: 'running' });
+      answers.set(id, await carryOut(request, handling, (progress) => answers.set(id, { state: 'running', progress })));
+    });
+  };
+
+  const write = async (): Promise<void> => {
+    for (const [id, answer] of answers) {
+      await control.set(answerName(id, processId), JSON.stringify(answer));
+      if (isFinal(answer) && answers.get(id) === answer) answers.delete(id);
+    }
+  };
+
+  try {
+    while (!signal.aborted) {
+      for (const { name, value, ageMs } of await patiently(() => control.newest(REQUEST), waiting)) {
+        const id = name.slice(REQUEST.length);
+        if (!handled.has(id) && ageMs <= OLDEST_MS) takeUp(id, parseRequest(value));
+      }
+      await patiently(write, waiting);
+      await sleep(answers.size > 0 ? WRITE_MS : LOOK_MS, signal);
+    }
+  } finally {
+    await work;
+    // Who asked finds out by itself when ClickHouse is away.
+    await write().catch(() => undefined);
+  }
+}
+
+/** What is asked; null where this version does not know it. */
+function parseRequest(text: string): Request | null {
+  try {
+    const value = JSON.parse(text) as Partial<Request> | null;
+    const known = value?.kind === 'replay' ? value.from !== undefined : value?.kind === 'rebuild';
+    return known ? (value as Request) : null;
+  } catch {
+    return null;
   }
 }
 
 /** Does what is asked and says how it went; does not throw for what a command can be told. */
 export async function carryOut(
   request: Request,
-  handling: Omit<RequestHandling, 'control' | 'sleep' | 'now' | 'processId'>,
+  { delivery }: Pick<RequestHandling, 'delivery'>,
   onProgress: (progress: ReplayProgress) => void,
 ): Promise<Answer> {
   try {
-    if (request.kind === 'replay')
-      return { state: 'done', progress: await handling.delivery.replay(request, onProgress) };
-    return await rebuild(request, handling.delivery);
+    if (request.kind === 'rebuild') return await rebuild(request, delivery);
+    const { replayed, ...progress } = await delivery.replay(request, onProgress);
+    return { state: 'done', progress, replayed };
   } catch (error) {
     return {
       state: 'failed',

@@ -79,6 +79,7 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
     table: BlockTable,
     found: { layout: MirrorLayout; source: SourceTable } | TableCode,
     mirror: 'keep' | 'rebuild',
+    owned: () => boolean,
   ): Promise<OpenTable> => {
     const name = tableName(table);
     const route = routes.get(name);
@@ -104,7 +105,10 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
           view,
           visible,
           mirror,
-          fill: (shadow, actual) => fillMirror(table, actual, shadow),
+          async fill(shadow, actual) {
+            await fillMirror(table, actual, shadow);
+            if (!owned()) throw moved(name);
+          },
         }),
       { signal, emit },
     );
@@ -131,10 +135,15 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
     if (lost > 0) emit({ tag: 'rows-lost-in-rebuild', table: tableName({ schema, name }), lost });
   };
 
-  const load = (table: BlockTable, before: Entry | undefined, mirror: 'keep' | 'rebuild' = 'keep'): Entry => {
+  const load = (
+    table: BlockTable,
+    before: Entry | undefined,
+    mirror: 'keep' | 'rebuild' = 'keep',
+    owned = (): boolean => true,
+  ): Entry => {
     const ignored = before?.ignored ?? new Set<string>();
     const found = layoutOf(table, before, ignored);
-    const opened = found.then((result) => openTable(table, result, mirror));
+    const opened = found.then((result) => openTable(table, result, mirror, owned));
     const layout = found.then((result) => (typeof result === 'string' ? null : result.layout));
     layout.catch(() => undefined);
     return { opened, layout, ignored, stale: false, recheck: false };
@@ -144,9 +153,9 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
 
   return {
     lease: (tables) => leases.share(tables.map(tableName)),
-    async rebuild(table) {
+    async rebuild(table, owned) {
       return leases.alone(tableName(table), async () => {
-        const loaded = load(table, entries.get(tableName(table)), 'rebuild');
+        const loaded = load(table, entries.get(tableName(table)), 'rebuild', owned);
         const { mirrored } = await loaded.opened;
         entries.set(tableName(table), loaded);
         return mirrored !== null;
@@ -193,4 +202,12 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
       for (const entry of entries.values()) entry.recheck = true;
     },
   };
+}
+
+function moved(table: string): ServiceError {
+  return new ServiceError(
+    'FENCED',
+    `The partitions of ${table} moved to another process while its mirror was made anew; the old mirror stays.`,
+    { place: { table }, hint: 'Ask again once the group has come to rest.' },
+  );
 }

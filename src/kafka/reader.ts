@@ -15,6 +15,8 @@ export interface ReadRange extends TopicPartition {
 
 export interface ReadRecord extends TopicPartition {
   readonly offset: number;
+  /** Milliseconds since the epoch. */
+  readonly timestampMs: number;
   /** Empty for a null value. Valid until the visit returns. */
   readonly value: Uint8Array;
 }
@@ -22,6 +24,8 @@ export interface ReadRecord extends TopicPartition {
 export interface KafkaReader {
   topics(): Promise<string[]>;
   bounds(topic: string): Promise<Bounds[]>;
+  /** By partition: the first offset whose record is not older than `ms` since the epoch, the end where there is none. */
+  offsetsAt(topic: string, ms: number): Promise<Map<number, number>>;
   /** Offsets that `groupId` of the options committed; null where there is none. */
   committed(topics: readonly string[]): Promise<(TopicPartition & { offset: number | null })[]>;
   memberCount(): Promise<number>;
@@ -71,6 +75,10 @@ export function openReader(options: KafkaOptions): KafkaReader {
       const found = await ask((client) => client.fetchTopicOffsets(topic));
       return found.map(({ partition, low, high }) => ({ topic, partition, low: Number(low), high: Number(high) }));
     },
+    async offsetsAt(topic, ms) {
+      const found = await ask((client) => client.fetchTopicOffsetsByTimestamp(topic, ms));
+      return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
+    },
     async committed(topics) {
       if (topics.length === 0) return [];
       const answers = await ask((client) => client.fetchOffsets({ groupId: options.groupId, topics: [...topics] }));
@@ -109,7 +117,7 @@ interface Reading {
 }
 
 async function readRanges({ kafka, options, open, visit, signal }: Reading): Promise<void> {
-  const groupId = `${options.groupId}-verify-${randomUUID()}`;
+  const groupId = `${options.groupId}-reader-${randomUUID()}`;
   const consumer = kafka.consumer({
     groupId,
     maxWaitTimeInMs: 200,
@@ -152,10 +160,10 @@ async function readRanges({ kafka, options, open, visit, signal }: Reading): Pro
         if (range === undefined || payload.isStale()) return Promise.resolve();
         const records = toChunk(batch, 0).records();
         while (records.next()) {
-          const { offset, bytes, valueStart, valueEnd } = records;
+          const { offset, timestampMs, bytes, valueStart, valueEnd } = records;
           if (offset < range.from || (range.to !== null && offset >= range.to)) continue;
           const value = valueStart < 0 ? new Uint8Array(0) : bytes.subarray(valueStart, valueEnd);
-          if (visit({ topic: batch.topic, partition: batch.partition, offset, value }) === 'stop') {
+          if (visit({ topic: batch.topic, partition: batch.partition, offset, timestampMs, value }) === 'stop') {
             open.clear();
             end();
             break;
@@ -183,7 +191,7 @@ function unreachable({ brokers }: KafkaOptions, cause: unknown): ServiceError {
     'KAFKA_UNREACHABLE',
     `Kafka at ${brokers.join(',')} does not answer: ${cause instanceof Error ? cause.message : 'unknown reason'}.`,
     {
-      hint: 'Check KAFKA_BROKERS (make status shows the local broker), and verify again.',
+      hint: 'Check KAFKA_BROKERS (make status shows the local broker), and try again.',
       cause,
     },
   );
