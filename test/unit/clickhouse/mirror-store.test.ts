@@ -98,6 +98,14 @@ describe('a mirror', () => {
     expect(statements.filter((sql) => /^(CREATE TABLE|ALTER|EXCHANGE|RENAME|DROP)/.test(sql))).toEqual([]);
   });
 
+  it('that stands and is remembered is built anew and exchanged when a rebuild is asked for', async () => {
+    const { store, statements } = storeOver({ ...standing }, { 'mirror:orders__mirror': 'old of audit' });
+    const { made, filled } = await ensure(store, { mirror: 'rebuild' });
+    expect(made).toMatchObject({ made: 'created', table: { uuid: 'new' } });
+    expect(filled).toEqual(['orders__mirror__new new']);
+    expect(statements.some((sql) => sql.startsWith('EXCHANGE TABLES'))).toBe(true);
+  });
+
   it.each([
     ['UUID', 'older of audit'],
     ['changes', 'old of another'],
