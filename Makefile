@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down clean distclean status env psql logs build install node-check test check
+.PHONY: help demo up down clean distclean status env psql logs build install node-check test chaos check
 
 # What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
 STACK_CLI := npm run -s stack --
@@ -44,6 +44,9 @@ logs: $(BUILT) ## the end of a part's log: PART=kafka; ARGS=-f goes on showing i
 test: $(BUILT) ## all tests: unit tests, the model, and integration tests on real parts of their own
 	@mkdir -p .stack
 	@npm run -s test
+
+chaos: $(BUILT) ## break everything at random moments and compare: SEED=1 MINUTES=3 SEEDS=50; goes on where it stopped
+	@npx node -r ./test/unit/cli-typescript.cjs test/chaos/run.ts
 
 check: $(LOCKFILE) ## types, style, layout, formatting, the Compose file
 	@npm run -s check
