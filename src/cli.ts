@@ -5,6 +5,7 @@ import type * as connectors from './cli-connectors';
 import { EXIT, exitCodeOf, failureBlock } from './cli-failure';
 import type * as rebuild from './cli-rebuild';
 import type * as replay from './cli-replay';
+import type { ReplayCommandFlags } from './cli-replay';
 import { addReplayOptions, addRunOptions, runCommand, type RunFlags, type RunSurroundings } from './cli-run';
 import { addSettings, settingFlags } from './cli-settings';
 import type * as verify from './cli-verify';
@@ -89,7 +90,7 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
   )
     .option('--dry-run', 'show what would be read again, and do nothing')
     .option('--yes', 'do not ask before it begins; without a terminal nothing is asked')
-    .action(async (flags: replay.ReplayCommandFlags, command: Command) => {
+    .action(async (flags: ReplayCommandFlags, command: Command) => {
       end(await around.loadReplay().replayCommand(configOf(command), flags, jobSurroundings()));
     });
 
