@@ -145,7 +145,9 @@ function total(plan: readonly PlannedRange[]): number {
 async function agreed(): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await terminal.question('Replay this? [y/N] ')).trim());
+    // Ctrl-C at the question is a no.
+    const answer = await terminal.question('Replay this? [y/N] ').catch(() => '');
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     terminal.close();
   }

@@ -5,6 +5,7 @@ import { ServiceError } from '../errors';
 import type { TopicPartition } from '../model';
 import type { KafkaOptions } from './consumer';
 import type { Bounds } from './log';
+import { quietRequestQueue } from './request-queue';
 import { handOverWholeBatches, toChunk } from './whole-batches';
 
 /** Some offsets of a partition; `to` null: without end. */
@@ -44,6 +45,7 @@ export interface KafkaReader {
 /** Connects at the first request. Every request throws KAFKA_UNREACHABLE where the brokers do not answer. */
 export function openReader(options: KafkaOptions): KafkaReader {
   handOverWholeBatches();
+  quietRequestQueue();
   const kafka = new Kafka({
     clientId: options.clientId,
     brokers: [...options.brokers],

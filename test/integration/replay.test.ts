@@ -419,6 +419,7 @@ describe('replay', () => {
     const [held] = await world.topics.admin.fetchTopicOffsets(topic);
     // The mirror's last blocks are what the expired part must bring back.
     await world.clickhouse.command(`DELETE FROM ${world.machinery}.row_of__mirror WHERE _offset < ${held?.low ?? ''}`);
+    await expect(world.mirrorEquals('row_of', { deadlineMs: 1_000 })).rejects.toThrow('the view row_of equals');
     await world.topics.admin.setOffsets({ groupId: world.name, topic, partitions: [{ partition: 0, offset: '0' }] });
     await world.service.start({ awaitReading: 'no' });
     await waitFor(() => assignments(topic).length > 0, 'the service reads the topic');
