@@ -1,4 +1,5 @@
 /** Guarded inserts: one block of bytes, one token, and a condition that the server checks when it starts. */
+import { FixedColumn } from './column-fixed';
 import type { NamedColumn } from './native';
 import { encodeBlock } from './native';
 import { quoteName, quoteText } from './ddl';
@@ -25,6 +26,12 @@ export interface GuardedInsert {
   readonly rowCount: number;
   /** Columns with one value for the whole block: name and SQL literal. */
   readonly constants: readonly (readonly [string, string])[];
+  /**
+   * Key columns of a table where rows with one key must stay in the order they are given. The server's own sort on
+   * insert does not keep it (measured on 26.7.2: 230 of 3,808 rows in wrong order), so it is told to sort by the key and
+   * the row's number; what is sorted already it leaves as it is.
+   */
+  readonly keepOrderWithin: readonly string[] | null;
   /** Deduplicates repeats: an insert of the same token is written once within the table's window. */
   readonly token: string;
 }
@@ -39,12 +46,12 @@ const ONE_PART = {
 
 /** Writes one block as one part, there whole or not at all. `seconds` bounds it on the server. */
 export async function guardedInsert(
-  clickhouse: ClickHouse,
+  clickhouse: Pick<ClickHouse, 'insert'>,
   insert: GuardedInsert,
   guard: Guard,
   seconds: number,
 ): Promise<void> {
-  await clickhouse.insert(guardedSql(insert, guard), encodeBlock(insert.columns, insert.rowCount), {
+  await clickhouse.insert(guardedSql(insert, guard), encodeBlock(sentColumns(insert), insert.rowCount), {
     ...ONE_PART,
     async_insert: 0,
     insert_deduplicate: 1,
@@ -54,11 +61,25 @@ export async function guardedInsert(
   });
 }
 
+/** Numbers the rows of a block where their order counts. Columns of sources cannot have this name: it is ours (META_COLUMNS). */
+const ROW_NUMBER = '_row';
+
+function sentColumns({ columns, rowCount, keepOrderWithin }: GuardedInsert): readonly NamedColumn[] {
+  if (keepOrderWithin === null) return columns;
+  const numbers = new FixedColumn('UInt32', 4);
+  for (let row = 0; row < rowCount; row++) numbers.appendInt(row);
+  return [...columns, { name: ROW_NUMBER, column: numbers }];
+}
+
 /** The statement of a guarded insert; the block follows it in FORMAT Native. */
-export function guardedSql({ table, columns, constants }: GuardedInsert, { deadlineMs, changes }: Guard): string {
+export function guardedSql(insert: GuardedInsert, { deadlineMs, changes }: Guard): string {
+  const { table, columns, constants, keepOrderWithin } = insert;
   const names = [...columns.map(({ name }) => name), ...constants.map(([name]) => name)].map(quoteName);
   const values = [...columns.map(({ name }) => quoteName(name)), ...constants.map(([, literal]) => literal)];
-  const structure = columns.map(({ name, column }) => `${quoteName(name)} ${column.type}`).join(', ');
+  const sent = columns.map(({ name, column }) => `${quoteName(name)} ${column.type}`);
+  if (keepOrderWithin !== null) sent.push(`${ROW_NUMBER} UInt32`);
+  const order =
+    keepOrderWithin === null ? '' : `ORDER BY ${[...keepOrderWithin.map(quoteName), ROW_NUMBER].join(', ')} `;
   const tables = table.uuid === changes.uuid ? [changes] : [changes, table];
   const alive = tables
     .map(
@@ -68,8 +89,8 @@ export function guardedSql({ table, columns, constants }: GuardedInsert, { deadl
     .join(' OR ');
   return (
     `INSERT INTO ${quoteName(table.database)}.${quoteName(table.name)} (${names.join(', ')}) ` +
-    `SELECT ${values.join(', ')} FROM input(${quoteText(structure)}) ` +
+    `SELECT ${values.join(', ')} FROM input(${quoteText(sent.join(', '))}) ` +
     `WHERE throwIf(now64(3) > fromUnixTimestamp64Milli(${deadlineMs}, 'UTC')) = 0 ` +
-    `AND throwIf((SELECT count() FROM system.tables WHERE ${alive}) != ${tables.length}) = 0 FORMAT Native`
+    `AND throwIf((SELECT count() FROM system.tables WHERE ${alive}) != ${tables.length}) = 0 ${order}FORMAT Native`
   );
 }

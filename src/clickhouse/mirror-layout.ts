@@ -59,12 +59,15 @@ export const META_COLUMNS = [
   '_nulls',
 ] as const;
 
+/** Names a source column cannot have: those, and the row number that travels with an insert. */
+const RESERVED: ReadonlySet<string> = new Set([...META_COLUMNS, '_row']);
+
 /**
  * The layout of a table's mirror. `TABLE_WITHOUT_KEY` where rows cannot be told apart, `TABLE_COLUMN_RESERVED` where a
  * column has the name of one of ours. Fields named in `ignored` may be in images and are skipped: dropped columns.
  */
 export function mirrorLayout(table: SourceTable, ignored: readonly string[] = []): MirrorLayout | MirrorRefusal {
-  const reserved = table.columns.find(({ name }) => (META_COLUMNS as readonly string[]).includes(name));
+  const reserved = table.columns.find(({ name }) => RESERVED.has(name));
   if (reserved !== undefined) return { code: 'TABLE_COLUMN_RESERVED', column: reserved.name };
   const columns: MirrorColumn[] = [];
   const omitted: OmittedColumn[] = [];

@@ -174,7 +174,13 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
       return (await find(table.database, table.name))?.uuid === table.uuid && isKnown(table.name, table.uuid);
     },
     async recordWireSchema(source) {
-      const definition = JSON.stringify({ wire: 'json', columns: source.columns, key: source.key });
+      const definition = JSON.stringify({
+        wire: 'json',
+        schema: source.schema,
+        table: source.name,
+        columns: source.columns,
+        key: source.key,
+      });
       const hash = createHash('sha256').update(definition).digest();
       const id = { low: hash.readInt32LE(0), high: hash.readInt32LE(4) };
       const text = hash.readBigUInt64LE(0).toString();

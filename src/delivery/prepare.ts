@@ -2,7 +2,7 @@
 import type { GuardedInsert, TargetTable } from '../clickhouse/insert';
 import { quoteText } from '../clickhouse/quote';
 import { withheldColumns } from '../debezium/withheld';
-import { OP } from '../model';
+import { OP, type TopicPartition } from '../model';
 import { MAX_BLOCK_OFFSETS } from '../plan/assignment';
 import { auditRows, quarantineRows, type BlockColumns } from '../plan/audit-rows';
 import { eventIdentity, type BadRecord, type BlockTable, type ChangeBlock } from '../plan/change-block';
@@ -93,15 +93,7 @@ export async function prepareBlock(
     insertOf(audit, context.changes, [...constants, ['ingested_at', time]], `changes:${range}`),
     insertOf(quarantineRows(bad, describeBad), context.quarantine, [...constants, ['at', time]], `quarantine:${range}`),
     ...shares.map(({ rows, table }) =>
-      insertOf(
-        rows,
-        table.target,
-        [
-          ['_topic', quoteText(topic)],
-          ['_partition', String(partition)],
-        ],
-        `${table.target.name}:${range}`,
-      ),
+      mirrorInsert(rows, table, { topic, partition }, `${table.target.name}:${range}`),
     ),
   ].filter(({ rowCount }) => rowCount > 0);
   return {
@@ -228,7 +220,7 @@ function insertOf(
   constants: readonly (readonly [string, string])[],
   token: string,
 ): GuardedInsert {
-  return { table, columns: rows.columns, rowCount: rows.rowCount, constants, token };
+  return { table, columns: rows.columns, rowCount: rows.rowCount, constants, token, keepOrderWithin: null };
 }
 
 function truncatesOf(block: ChangeBlock, opened: readonly OpenTable[], redelivered: Uint8Array): Truncate[] {
@@ -239,4 +231,19 @@ function truncatesOf(block: ChangeBlock, opened: readonly OpenTable[], redeliver
       truncated.push({ table, below: block.offsets[row] ?? 0 });
   }
   return truncated;
+}
+
+/** An insert into a mirror, where rows with one key must stay in order: −1 before +1, older before newer. */
+export function mirrorInsert(
+  rows: BlockColumns,
+  { layout, target }: Pick<MirroredTable, 'layout' | 'target'>,
+  of: TopicPartition,
+  token: string,
+): GuardedInsert {
+  const constants = [
+    ['_topic', quoteText(of.topic)],
+    ['_partition', String(of.partition)],
+  ] as const;
+  const key = layout.key.map((index) => layout.columns[index]?.name ?? '');
+  return { ...insertOf(rows, target, constants, token), keepOrderWithin: key };
 }

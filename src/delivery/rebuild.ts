@@ -2,12 +2,12 @@
 import type { TargetTable } from '../clickhouse/insert';
 import type { TableOf, TruthEvent } from '../clickhouse/look-ups';
 import { ignoreFields, type MirrorLayout } from '../clickhouse/mirror-layout';
-import { quoteText } from '../clickhouse/quote';
 import { compileTranscoder, TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
 import { foldOver, type FoldEvent } from '../plan/fold';
 import { MirrorRows, type RowRef } from '../plan/mirror-rows';
 import { machineryTable } from './assign';
-import { mirrorColumns } from './prepare';
+import { eventsOfChanges, findCarrier } from './carrier';
+import { mirrorColumns, mirrorInsert } from './prepare';
 import type { DeliveryPorts } from './ports';
 
 /** Keys of a page at most, about. */
@@ -103,17 +103,13 @@ async function writePage(
   if (signed.rowCount === 0) return lost;
   const glance = await ports.glance();
   const rows = mirrorColumns(signed);
-  const constants = [
-    ['_topic', quoteText(of.topic)],
-    ['_partition', String(of.partition)],
-  ] as const;
   const token = `rebuild:${filling.shadow.uuid}:${of.topic}:${of.partition}:${page}`;
   const guard = {
     deadlineMs: glance.clockMs + filling.guardSeconds * 1_000,
     changes: machineryTable(glance, 'changes'),
   };
   await ports.insert(
-    { table: filling.shadow, columns: rows.columns, rowCount: rows.rowCount, constants, token },
+    mirrorInsert(rows, { layout: filling.layout, target: filling.shadow }, of, token),
     guard,
     filling.insertSeconds * 2,
   );
@@ -139,10 +135,22 @@ async function carriersOf(
       truths.filter(({ unavailable }) => unavailable.includes(name)).map(({ key, offset }) => [key, offset]),
     );
     if (keys.size === 0) continue;
-    for (const carrier of await ports.lookUps.newestWith(of, name, keys)) {
-      const row = carrier.offset > above ? read(carrier) : null;
-      if (row !== null) rows.set(`${index}/${carrier.key}`, row);
+    const turns = new Map((await ports.lookUps.turns(of, including(keys))).map(({ key, offset }) => [key, offset]));
+    const carriers = new Map((await ports.lookUps.newestWith(of, name, keys)).map((carrier) => [carrier.key, carrier]));
+    for (const [key, offset] of keys) {
+      const newest = carriers.get(key);
+      const own = newest !== undefined && newest.offset >= (turns.get(key) ?? -1);
+      const carrier = own
+        ? { offset: newest.offset, read: () => read(newest) }
+        : await findCarrier([eventsOfChanges(ports.lookUps, of, read)], { key, offset }, name);
+      const row = carrier !== null && carrier.offset > above ? carrier.read() : null;
+      if (row !== null) rows.set(`${index}/${key}`, row);
     }
   }
   return rows;
+}
+
+/** Offsets below which the event itself is looked at, too: it may be the create of a changed key. */
+function including(keys: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...keys].map(([key, offset]) => [key, offset + 1]));
 }

@@ -19,7 +19,15 @@ function insertInto(table: typeof MIRROR, more: Partial<GuardedInsert> = {}): Gu
     { name: 'id', column: id },
     { name: 'note', column: note },
   ];
-  return { table, columns, rowCount: 1, constants: [], token: 'orders__mirror:t:0:5:9', ...more };
+  return {
+    table,
+    columns,
+    rowCount: 1,
+    constants: [],
+    token: 'orders__mirror:t:0:5:9',
+    keepOrderWithin: null,
+    ...more,
+  };
 }
 
 const DEADLINE = "WHERE throwIf(now64(3) > fromUnixTimestamp64Milli(1795223719374, 'UTC')) = 0 ";
@@ -33,6 +41,13 @@ describe('a guarded insert', () => {
         "AND throwIf((SELECT count() FROM system.tables WHERE (database = 'cdc_cdc' AND name = 'changes' AND uuid = 'a0000000-0000-0000-0000-000000000001') " +
         "OR (database = 'cdc_cdc' AND name = 'orders__mirror' AND uuid = 'b0000000-0000-0000-0000-000000000002')) != 2) = 0 FORMAT Native",
     );
+  });
+
+  it('into a mirror lets the server sort by the key and the row number, which is not stored', () => {
+    const sql = guardedSql(insertInto(MIRROR, { keepOrderWithin: ['id', 'odd`name'] }), GUARD);
+    expect(sql).toContain('(`id`, `note`) SELECT `id`, `note` FROM');
+    expect(sql).toContain("input('`id` Int64, `note` Nullable(String), _row UInt32')");
+    expect(sql).toContain(` ORDER BY \`id\`, ${quoteName('odd`name')}, _row FORMAT Native`);
   });
 
   it('into changes asks for that table once', () => {
