@@ -7,7 +7,14 @@ export type Outside = 'ClickHouse' | 'Kafka' | 'PostgreSQL';
 
 /** How the start of a partition was found; the rows of DESIGN, "On assignment". */
 export type StartHow =
-  'first start' | 'idle' | 'announced' | 'replaced target' | 'foreign commit' | 'expired, reconciled' | 'accepted loss' | 'replay';
+  | 'first start'
+  | 'idle'
+  | 'announced'
+  | 'replaced target'
+  | 'foreign commit'
+  | 'expired, reconciled'
+  | 'accepted loss'
+  | 'replay';
 
 export type BlockMode = 'append' | 'merge' | 'reconcile' | 'truncate';
 

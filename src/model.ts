@@ -62,7 +62,8 @@ export type OpName = keyof typeof OP;
  * What a record turned out to be. Everything but `change` and `bad` is skipped and counted; `signal` is a row of the
  * connector's signal table, `filtered` a change that OPS, TABLES_INCLUDE or TABLES_EXCLUDE leave out.
  */
-export type RecordKind = 'change' | 'tombstone' | 'heartbeat' | 'transaction' | 'message' | 'signal' | 'filtered' | 'bad';
+export type RecordKind =
+  'change' | 'tombstone' | 'heartbeat' | 'transaction' | 'message' | 'signal' | 'filtered' | 'bad';
 
 /** The default of Debezium's `unavailable.value.placeholder`. */
 export const DEFAULT_PLACEHOLDER = '__debezium_unavailable_value';

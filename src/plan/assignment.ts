@@ -38,14 +38,20 @@ export type Start =
 /** The first row that matches is followed; see docs/delivery.md, "On assignment". */
 export function decideStart(found: Found): Start {
   const { committed, note, highest, low, high } = found;
-  if (committed !== null && note !== null && note.target !== found.target) {
+  const own = committed === null ? null : note;
+  if (own !== null && own.target !== found.target) {
     return found.waited ? { kind: 'read', why: 'replaced', from: low } : { kind: 'wait', why: 'replaced' };
   }
   if (committed === null && highest === null) return { kind: 'read', why: 'first', from: low };
-  const known = Math.max(highest ?? -1, note === null ? -1 : (committed ?? 0) - 1);
+  const known = lastKnown(found);
   if (high <= known) return { kind: 'stop', code: 'TOPIC_RECREATED', highest: known, high };
-  if (committed !== null && note !== null) return ours(committed, note, found);
+  if (own !== null) return ours(committed ?? 0, own, found);
   return found.waited ? afterHand(found) : { kind: 'wait', why: 'hand' };
+}
+
+/** The highest offset that `changes` holds or that we acknowledged; -1 for none. */
+function lastKnown({ committed, note, highest }: Found): number {
+  return Math.max(highest ?? -1, note === null || committed === null ? -1 : committed - 1);
 }
 
 function ours(committed: number, note: CommitNote, { low }: Found): Start {

@@ -1,5 +1,4 @@
 /** What ClickHouse does with rows of one key in one insert: the mirror rests on it. */
-import { createColumn } from '../../src/clickhouse/column';
 import { FixedColumn } from '../../src/clickhouse/column-fixed';
 import { StringColumn } from '../../src/clickhouse/column-string';
 import { guardedInsert, type GuardedInsert } from '../../src/clickhouse/insert';
@@ -13,9 +12,9 @@ const ROUNDS = 18;
 /** The signed rows of transactions that update a hundred rows and move one to another key and back: 3,708 for 18 rounds. */
 function signedRows(): Pick<GuardedInsert, 'columns' | 'rowCount'> {
   const region = new StringColumn();
-  const n = createColumn('Int32') as FixedColumn;
-  const seq = createColumn('UInt32') as FixedColumn;
-  const sign = createColumn('Int8') as FixedColumn;
+  const n = new FixedColumn('Int32', 4);
+  const seq = new FixedColumn('UInt32', 4);
+  const sign = new FixedColumn('Int8', 1);
   const add = (name: string, number: number, by: 1 | -1): void => {
     region.appendText(name);
     n.appendInt(number);
@@ -60,11 +59,11 @@ describe('rows of one key in one insert', () => {
     await clickhouse.command(
       `CREATE TABLE ${machinery}.${name} (region String, n Int32, seq UInt32, _sign Int8) ENGINE = CollapsingMergeTree(_sign) ORDER BY (region, n)`,
     );
-    const [{ uuid = '' } = {}] = await clickhouse.query<{ uuid: string }>(
+    const [found] = await clickhouse.query<{ uuid: string }>(
       `SELECT toString(uuid) AS uuid FROM system.tables WHERE database = {database:String} AND name = {name:String}`,
       { database: machinery, name },
     );
-    const table = { database: machinery, name, uuid };
+    const table = { database: machinery, name, uuid: found?.uuid ?? '' };
     const unmerged = {
       ...clickhouse,
       insert: (sql: string, body: readonly Uint8Array[], settings: object) =>

@@ -92,7 +92,7 @@ describe('a guarded insert', () => {
         sent.push({ sql, bytes: body.reduce((sum, { length }) => sum + length, 0), settings: { ...settings } });
       },
     };
-    await guardedInsert(clickhouse as ClickHouse, insertInto(MIRROR), GUARD, 30);
+    await guardedInsert(clickhouse, insertInto(MIRROR), GUARD, 30);
     expect(sent).toHaveLength(1);
     expect(sent[0]?.sql).toBe(guardedSql(insertInto(MIRROR), GUARD));
     expect(sent[0]?.bytes).toBeGreaterThan(8);

@@ -204,6 +204,8 @@ function lookUpsOf({ calls, changes }: World): DeliveryPorts['lookUps'] {
     eventsAt: async () => [],
     newest: async () => [],
     newestWith: async () => [],
+    turns: async () => [],
+    deletedAt: async () => null,
     rows: async () => [],
     lastTruncate: async () => -1,
     whereabouts: async () => [],
