@@ -79,6 +79,10 @@ export interface LookUps {
   newest(of: TableOf, keys: readonly string[], from: number): Promise<TruthEvent[]>;
   /** For each key its newest event below `below` (an offset for each key) whose `after` has `column`. */
   newestWith(of: TableOf, column: string, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]>;
+  /** For each key its newest event below `below` (an offset for each key) that begins or ends the life of a row: c, r or d. */
+  turns(of: TableOf, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]>;
+  /** The newest delete of the table below `below` with this LSN; null when there is none. */
+  deletedAt(of: TableOf, lsn: number, below: number): Promise<TruthEvent | null>;
   /** Rows of [from, to) in offset order, `limit` at most. */
   rows(partition: TopicPartition, from: number, to: number, limit: number): Promise<AuditRow[]>;
   /** The highest offset of a truncate of the table; -1 when there is none. */
@@ -107,6 +111,17 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
   const ofTable = (of: TableOf): string =>
     `${at(of)} AND schema = ${quoteText(of.schema)} AND table = ${quoteText(of.table)}`;
   const truths = async (sql: string): Promise<TruthEvent[]> => (await clickhouse.query<TruthRow>(sql)).map(asTruth);
+  const newestBelow = async (of: TableOf, keys: ReadonlyMap<string, number>, what: string): Promise<TruthEvent[]> => {
+    const found: TruthEvent[] = [];
+    for (const some of slices([...keys], PAIRS_A_QUERY)) {
+      const pairs = some.map(([key, below]) => `(key = ${quoteText(key)} AND offset < ${below})`).join(' OR ');
+      const where = `${ofTable(of)} AND redelivered = 0 AND ${what} AND (${pairs})`;
+      found.push(
+        ...(await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`)),
+      );
+    }
+    return found;
+  };
   return {
     async highest(partitions) {
       if (partitions.length === 0) return new Map();
@@ -171,16 +186,13 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
       }
       return found;
     },
-    async newestWith(of, column, keys) {
-      const found: TruthEvent[] = [];
-      for (const some of slices([...keys], PAIRS_A_QUERY)) {
-        const pairs = some.map(([key, below]) => `(key = ${quoteText(key)} AND offset < ${below})`).join(' OR ');
-        const where = `${ofTable(of)} AND redelivered = 0 AND after != '' AND NOT has(unavailable, ${quoteText(column)}) AND (${pairs})`;
-        found.push(
-          ...(await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`)),
-        );
-      }
-      return found;
+    newestWith: (of, column, keys) =>
+      newestBelow(of, keys, `after != '' AND NOT has(unavailable, ${quoteText(column)})`),
+    turns: (of, keys) => newestBelow(of, keys, `op IN ('c', 'r', 'd')`),
+    async deletedAt(of, lsn, below) {
+      const where = `${ofTable(of)} AND redelivered = 0 AND op = 'd' AND lsn = ${lsn} AND offset < ${below}`;
+      const [found] = await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1`);
+      return found ?? null;
     },
     async rows(partition, from, to, limit) {
       const rows = await clickhouse.query<Record<string, string | null>>(

@@ -7,6 +7,7 @@ import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
 import { foldOver, type FoldEvent } from '../plan/fold';
 import { MirrorRows, SignedRows, type RowOrigin, type RowRef } from '../plan/mirror-rows';
 import type { Mode } from '../plan/mode';
+import { eventsOfChanges, findCarrier, type Carrier, type EventSource } from './carrier';
 import type { MirroredTable } from './ports';
 
 /** A block and what was found out about it. */
@@ -43,7 +44,9 @@ export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, po
   if (mode === 'append') return append(share, at);
   const images = new ImageReader(share, at);
   const events =
-    mode === 'merge' ? mergeEvents(share, at, images) : await reconcileEvents(share, at, images, ports.lookUps);
+    mode === 'merge'
+      ? await mergeEvents(share, at, images, ports.lookUps)
+      : await reconcileEvents(share, at, images, ports.lookUps);
   if (images.stale) return { kind: 'stale' };
   const rowOfKey = new Map(events.map(({ key, image }) => [key, image]));
   const standing = await ports.currentRows(share.table, images.rows, [...rowOfKey.values()]);
@@ -94,13 +97,33 @@ function append({ table, rows }: TableShare, { block, redelivered }: LookedAt): 
 }
 
 /** Every event of the block in offset order, to be folded over what stands. */
-function mergeEvents({ rows }: TableShare, { redelivered }: LookedAt, images: ImageReader): FoldEvent[] {
+async function mergeEvents(
+  share: TableShare,
+  at: LookedAt,
+  images: ImageReader,
+  lookUps: LookUps,
+): Promise<FoldEvent[]> {
+  const { block, redelivered } = at;
   const events: FoldEvent[] = [];
-  for (const row of rows) {
-    const event = redelivered[row] === 1 ? null : images.ofRow(row);
-    if (event !== null) events.push(event);
+  let deletedAt = -1;
+  for (const row of share.rows) {
+    if (redelivered[row] === 1) continue;
+    if (block.ops[row] === OP.d) deletedAt = block.lsn(row);
+    const event = images.ofRow(row);
+    if (event === null) continue;
+    // The first half of a changed key may be the end of the block before.
+    const halved = block.ops[row] === OP.c && event.withheld !== null && block.lsn(row) !== deletedAt;
+    events.push(
+      halved
+        ? await completed(event, block.key.textAt(row), { share, at, of: tableOf(share, at), images, lookUps })
+        : event,
+    );
   }
   return events;
+}
+
+function tableOf({ source }: TableShare, { topic, partition }: LookedAt): TableOf {
+  return { topic, partition, schema: source.schema, table: source.name };
 }
 
 /** For each key of the block its truth: the newest event that is not redelivered, in `changes` and the block together. */
@@ -111,12 +134,7 @@ async function reconcileEvents(
   lookUps: LookUps,
 ): Promise<FoldEvent[]> {
   const { block, redelivered, end } = at;
-  const of: TableOf = {
-    topic: at.topic,
-    partition: at.partition,
-    schema: share.source.schema,
-    table: share.source.name,
-  };
+  const of = tableOf(share, at);
   const newestRow = new Map<string, number>();
   const repeated = new Set<string>();
   for (const row of share.rows) {
@@ -150,29 +168,50 @@ interface Completing {
   readonly lookUps: LookUps;
 }
 
-/** Finds each withheld value of a truth in the newest older event of its key that has it; what is not found stays null. */
+/** Finds each withheld value of a truth in the older event that carries it; what is not found stays null. */
 async function completed(
   event: FoldEvent,
   key: string,
   { share, at, of, images, lookUps }: Completing,
 ): Promise<FoldEvent> {
   if (event.withheld === null) return event;
+  const sources = [
+    eventsOfBlock(share, at, (row) => images.ofRow(row)),
+    eventsOfChanges(lookUps, of, (truth) => images.ofTruth(truth)),
+  ];
   const found = new Map<number, RowRef | null>();
   for (const index of event.withheld.keys()) {
     const name = share.table.layout.columns[index]?.name ?? '';
-    const below = event.origin.offset;
-    const inBlock = share.rows.findLast((row) => {
-      const { block, redelivered, withheld } = at;
-      const older = (block.offsets[row] ?? 0) < below && redelivered[row] !== 1 && block.has(block.after, row);
-      return older && block.key.textAt(row) === key && !(withheld.get(row) ?? []).includes(name);
-    });
-    const [stored] = await lookUps.newestWith(of, name, new Map([[key, below]]));
-    const inBlockOffset = inBlock === undefined ? -1 : (at.block.offsets[inBlock] ?? -1);
-    const newer = stored !== undefined && stored.offset > inBlockOffset;
-    const carrier = newer ? images.ofTruth(stored) : inBlock === undefined ? null : images.ofRow(inBlock);
-    found.set(index, carrier ? { rows: images.rows, row: carrier.image } : null);
+    const carrier = (await findCarrier(sources, { key, offset: event.origin.offset }, name))?.read() ?? null;
+    found.set(index, carrier === null ? null : { rows: images.rows, row: carrier.image });
   }
   return { ...event, withheld: found };
+}
+
+/** What the block in hand holds of a table. */
+function eventsOfBlock<R>(
+  { rows }: TableShare,
+  { block, redelivered, withheld }: LookedAt,
+  read: (row: number) => R,
+): EventSource<R> {
+  const newest = (below: number, isIt: (row: number) => boolean): Promise<Carrier<R> | null> => {
+    const row = rows.findLast((one) => (block.offsets[one] ?? 0) < below && redelivered[one] !== 1 && isIt(one));
+    if (row === undefined) return Promise.resolve(null);
+    return Promise.resolve({
+      offset: block.offsets[row] ?? 0,
+      op: String.fromCharCode(block.ops[row] ?? 0),
+      key: block.key.textAt(row),
+      lsn: block.lsn(row),
+      read: () => read(row),
+    });
+  };
+  const has = (row: number, column: string): boolean =>
+    block.has(block.after, row) && !(withheld.get(row) ?? []).includes(column);
+  return {
+    carrier: (key, below, column) => newest(below, (row) => block.key.textAt(row) === key && has(row, column)),
+    turn: (key, below) => newest(below, (row) => block.key.textAt(row) === key && block.ops[row] !== OP.u),
+    deletedAt: (lsn, below) => newest(below, (row) => block.ops[row] === OP.d && block.lsn(row) === lsn),
+  };
 }
 
 /** Reads images into rows and turns them into events; keeps what could not be read. */

@@ -74,7 +74,7 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
 
   const resetOffsets = async (): Promise<void> => {
     for (const topic of (await world.topics.names(world.name)).filter((one) => TOPICS.test(one))) {
-      if (!random.chance(60)) continue;
+      if (!random.chance(35)) continue;
       const [held] = await world.topics.admin.fetchTopicOffsets(topic);
       const offset = random.below(Number(held?.high ?? 0) + 1);
       await world.topics.admin.setOffsets({

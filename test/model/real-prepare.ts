@@ -46,7 +46,10 @@ const LIMITS: DeliveryLimits = {
 };
 
 /** Records of a partition that `changes` holds, in offset order, as the service reads them. */
-class Lookups implements Pick<LookUps, 'present' | 'eventsAt' | 'newest' | 'newestWith' | 'lastTruncate'> {
+class Lookups implements Pick<
+  LookUps,
+  'present' | 'eventsAt' | 'newest' | 'newestWith' | 'turns' | 'deletedAt' | 'lastTruncate'
+> {
   private readonly log: Kafkalog;
   private readonly count: Uint8Array;
   private readonly redelivered: Uint8Array;
@@ -89,6 +92,21 @@ class Lookups implements Pick<LookUps, 'present' | 'eventsAt' | 'newest' | 'newe
       const has = log.after[at] !== ABSENT && !(name === 'w' && log.withheld[at]);
       return has && log.offset[at]! < keys.get(this.keyOf(at))!;
     });
+  }
+
+  async turns(_: unknown, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]> {
+    const { op, offset } = this.log;
+    return this.newestOf(
+      [...keys.keys()],
+      (at) => op[at] !== OP.u && op[at] !== OP.t && offset[at]! < keys.get(this.keyOf(at))!,
+    );
+  }
+
+  async deletedAt(_: unknown, lsn: number, below: number): Promise<TruthEvent | null> {
+    const { log } = this;
+    const isIt = (at: number): boolean => log.op[at] === OP.d && log.lsn[at] === lsn && log.offset[at]! < below;
+    const last = this.records((at) => this.redelivered[at] === 0 && isIt(at)).at(-1);
+    return last === undefined ? null : this.truth(last);
   }
 
   async lastTruncate(): Promise<number> {
