@@ -47,10 +47,17 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
   const aWhile = (fromMs: number, toMs: number): Promise<unknown> =>
     pause(random.between(fromMs, toMs), undefined, { signal: over.signal }).catch(() => undefined);
 
+  const stopHard = (part: PartName): Promise<void> =>
+    world.stack.stopPart(part, part === 'postgres' && random.chance(50) ? 'SIGQUIT' : 'SIGKILL');
+
+  /** Sometimes a second part goes with it. One restart at a time: the state file of the parts has one writer. */
   const restart = async (part: PartName): Promise<void> => {
-    await world.stack.stopPart(part, part === 'postgres' && random.chance(50) ? 'SIGQUIT' : 'SIGKILL');
+    const others = (['clickhouse', 'connect', 'postgres'] as const).filter((other) => other !== part);
+    const parts = random.chance(30) ? [part, random.pick(others)] : [part];
+    if (parts.length > 1) tell(`  together with ${parts[1]}`);
+    for (const one of parts) await stopHard(one);
     await aWhile(0, 4_000);
-    await world.stack.startPart(part);
+    for (const one of parts) await world.stack.startPart(one);
   };
 
   const everyone = consumers.map(({ number }) => `consumer ${number}`);
@@ -90,7 +97,7 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
     name: `kill -9 ${part}`,
     weight: 4,
     // The broker coordinates the group, so nothing that waits for the group is done beside it.
-    needs: part === 'kafka' ? [part, 'group'] : [part],
+    needs: part === 'kafka' ? ['parts', 'group'] : ['parts'],
     run: () => restart(part),
   }));
 
@@ -166,7 +173,7 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
     {
       name: 'reset offsets',
       weight: 5,
-      needs: [...everyone, 'group', 'kafka'],
+      needs: [...everyone, 'group'],
       run: () => withoutMembers(resetOffsets),
     },
     {
@@ -182,7 +189,10 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
   ];
 
   const begin = (deed: Deed): Promise<void> => {
-    tell(deed.name + (deed.needs.length === 1 ? ` (${deed.needs[0]})` : ''));
+    tell(
+      deed.name +
+        (deed.needs[0]?.startsWith('consumer') === true && deed.needs.length === 1 ? ` (${deed.needs[0]})` : ''),
+    );
     done[deed.name] = (done[deed.name] ?? 0) + 1;
     for (const need of deed.needs) busy.add(need);
     const work: Promise<void> = deed
