@@ -8,7 +8,7 @@ import type { Config } from './config';
 import { tableFilter } from './config-patterns';
 import { connectorStatus, renderStatus } from './connect/connector';
 import { openConnect } from './connect/rest';
-import { listTopics } from './kafka/consumer';
+import { listTopics } from './kafka/client';
 import { openPostgres } from './postgres/client';
 
 /** A part that has not answered by then counts as away. */

@@ -1,31 +1,11 @@
 /** The one door to Kafka: a group member that hands over chunks of bytes and commits offsets with metadata. */
-import {
-  Kafka,
-  logLevel,
-  type Admin,
-  type Consumer,
-  type EachBatchPayload,
-  type LogEntry,
-  type OffsetsByTopicPartition,
-  type SASLOptions,
-} from 'kafkajs';
+import type { Consumer, EachBatchPayload, OffsetsByTopicPartition } from 'kafkajs';
 import { ServiceError } from '../errors';
 import type { TopicPartition } from '../model';
+import { adminRequests, createKafka, reason, RETRY, unreachable, type KafkaOptions } from './client';
 import { gatherCommits } from './commits';
 import type { Log, LogListener } from './log';
-import { quietRequestQueue } from './request-queue';
 import { handOverWholeBatches, toChunk } from './whole-batches';
-
-export interface KafkaOptions {
-  readonly brokers: readonly string[];
-  readonly clientId: string;
-  readonly groupId: string;
-  readonly sessionTimeoutMs: number;
-  readonly ssl?: boolean;
-  readonly sasl?: SASLOptions;
-  /** Longest time a chunk may hold back the fetch loop before its partition is paused instead, ms. */
-  readonly holdMs: number;
-}
 
 /** kafkajs cannot be interrupted while it waits to join: then the broker forgets the member after its session timeout. */
 const LEAVE_MS = 3_000;
@@ -40,37 +20,8 @@ interface Session {
   over: boolean;
 }
 
-/** A client for requests without a group: used by `check` and before the first subscription. */
-function createKafka(options: KafkaOptions, onLog: (entry: LogEntry) => void): Kafka {
-  return new Kafka({
-    clientId: options.clientId,
-    brokers: [...options.brokers],
-    connectionTimeout: 5_000,
-    requestTimeout: 30_000,
-    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
-    retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000, restartOnFailure: () => Promise.resolve(false) },
-    logLevel: logLevel.ERROR,
-    logCreator: () => onLog,
-  });
-}
-
-/** The topics of a cluster, or KAFKA_UNREACHABLE. */
-export async function listTopics(options: KafkaOptions): Promise<string[]> {
-  const admin = createKafka(options, () => undefined).admin();
-  try {
-    await admin.connect();
-    return await admin.listTopics();
-  } catch (cause) {
-    throw unreachable(options, cause);
-  } finally {
-    await admin.disconnect().catch(() => undefined);
-  }
-}
-
 export function openLog(options: KafkaOptions, listener: LogListener): Log {
   handOverWholeBatches();
-  quietRequestQueue();
   let epoch = 0;
   let session: Session | null = null;
   let subscribed: readonly string[] = [];
@@ -82,24 +33,8 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
     const { topic, partition } = entry.log as unknown as TopicPartition;
     listener.onOutOfRange({ topic, partition });
   });
-  let admin: Promise<Admin> | null = null;
-
-  /** One admin client for all requests; made anew after it failed. */
-  const ask = async <T>(request: (admin: Admin) => Promise<T>): Promise<T> => {
-    try {
-      admin ??= (async () => {
-        const client = kafka.admin();
-        await client.connect();
-        return client;
-      })();
-      return await request(await admin);
-    } catch (cause) {
-      const broken = admin;
-      admin = null;
-      await broken?.then((client) => client.disconnect()).catch(() => undefined);
-      throw unreachable(options, cause);
-    }
-  };
+  const requests = adminRequests(kafka, options);
+  const { ask } = requests;
 
   const crashed = (of: Session, cause: unknown): void => {
     if (of.over) return;
@@ -148,7 +83,7 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
       minBytes: 1,
       maxBytesPerPartition: 1 << 20,
       maxBytes: 10 << 20,
-      retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000, restartOnFailure: () => Promise.resolve(false) },
+      retry: RETRY,
     });
     const of: Session = { consumer, commit: null, over: false };
     session = of;
@@ -249,20 +184,9 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
       stopped = true;
       stopping ??= (async () => {
         await leave();
-        await admin?.then((client) => client.disconnect()).catch(() => undefined);
+        await requests.close();
       })();
       return stopping;
     },
   };
-}
-
-function unreachable({ brokers }: KafkaOptions, cause: unknown): ServiceError {
-  return new ServiceError('KAFKA_UNREACHABLE', `Kafka at ${brokers.join(',')} does not answer: ${reason(cause)}.`, {
-    hint: 'Nothing is lost: the service waits and goes on where it stopped. Check KAFKA_BROKERS (make status shows the local broker).',
-    cause,
-  });
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : 'unknown reason';
 }

@@ -1,11 +1,10 @@
 /** Reads ranges of offsets beside the service, in a group of its own that commits nothing. Part of the door to kafkajs. */
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel, type Admin } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import { ServiceError } from '../errors';
 import type { TopicPartition } from '../model';
-import type { KafkaOptions } from './consumer';
+import { adminRequests, createKafka, unreachable, type KafkaOptions } from './client';
 import type { Bounds } from './log';
-import { quietRequestQueue } from './request-queue';
 import { handOverWholeBatches, toChunk } from './whole-batches';
 
 /** Some offsets of a partition; `to` null: without end. */
@@ -45,31 +44,9 @@ export interface KafkaReader {
 /** Connects at the first request. Every request throws KAFKA_UNREACHABLE where the brokers do not answer. */
 export function openReader(options: KafkaOptions): KafkaReader {
   handOverWholeBatches();
-  quietRequestQueue();
-  const kafka = new Kafka({
-    clientId: options.clientId,
-    brokers: [...options.brokers],
-    connectionTimeout: 5_000,
-    requestTimeout: 30_000,
-    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
-    retry: { retries: 3, initialRetryTime: 200, maxRetryTime: 2_000 },
-    logLevel: logLevel.NOTHING,
-  });
-  let admin: Promise<Admin> | null = null;
-  const ask = async <T>(request: (admin: Admin) => Promise<T>): Promise<T> => {
-    try {
-      admin ??= (async () => {
-        const client = kafka.admin();
-        await client.connect();
-        return client;
-      })();
-      return await request(await admin);
-    } catch (cause) {
-      admin = null;
-      throw unreachable(options, cause);
-    }
-  };
+  const kafka = createKafka(options, () => undefined);
+  const requests = adminRequests(kafka, options);
+  const { ask } = requests;
 
   return {
     topics: () => ask((client) => client.listTopics()),
@@ -103,10 +80,7 @@ export function openReader(options: KafkaOptions): KafkaReader {
       if (open.size === 0 || signal.aborted) return;
       await readRanges({ kafka, options, open, visit, signal });
     },
-    async close() {
-      const client = await admin?.catch(() => null);
-      await client?.disconnect().catch(() => undefined);
-    },
+    close: () => requests.close(),
   };
 }
 
@@ -186,15 +160,4 @@ async function readRanges({ kafka, options, open, visit, signal }: Reading): Pro
 
 function nameOf({ topic, partition }: TopicPartition): string {
   return `${partition}@${topic}`;
-}
-
-function unreachable({ brokers }: KafkaOptions, cause: unknown): ServiceError {
-  return new ServiceError(
-    'KAFKA_UNREACHABLE',
-    `Kafka at ${brokers.join(',')} does not answer: ${cause instanceof Error ? cause.message : 'unknown reason'}.`,
-    {
-      hint: 'Check KAFKA_BROKERS (make status shows the local broker), and try again.',
-      cause,
-    },
-  );
 }

@@ -1,0 +1,95 @@
+/** How every client of ours is made, its requests without a group, and the error when the brokers do not answer. */
+import { Kafka, logLevel, type Admin, type LogEntry, type SASLOptions } from 'kafkajs';
+import { ServiceError } from '../errors';
+import { quietRequestQueue } from './request-queue';
+
+export interface KafkaOptions {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly groupId: string;
+  readonly sessionTimeoutMs: number;
+  readonly ssl?: boolean;
+  readonly sasl?: SASLOptions;
+  /** Longest time a chunk may hold back the fetch loop before its partition is paused instead, ms. */
+  readonly holdMs: number;
+}
+
+/** kafkajs never restarts a consumer by itself: its owner does, and says so. */
+export const RETRY = {
+  retries: 3,
+  initialRetryTime: 200,
+  maxRetryTime: 2_000,
+  restartOnFailure: (): Promise<boolean> => Promise.resolve(false),
+};
+
+export function createKafka(options: KafkaOptions, onLog: (entry: LogEntry) => void): Kafka {
+  quietRequestQueue();
+  return new Kafka({
+    clientId: options.clientId,
+    brokers: [...options.brokers],
+    connectionTimeout: 5_000,
+    requestTimeout: 30_000,
+    ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
+    ...(options.sasl === undefined ? {} : { sasl: options.sasl }),
+    retry: RETRY,
+    logLevel: logLevel.ERROR,
+    logCreator: () => onLog,
+  });
+}
+
+export interface AdminRequests {
+  /** Connects at the first request, and anew after one failed. Throws KAFKA_UNREACHABLE. */
+  readonly ask: <T>(request: (admin: Admin) => Promise<T>) => Promise<T>;
+  readonly close: () => Promise<void>;
+}
+
+/** One admin client for all requests of its owner. */
+export function adminRequests(kafka: Kafka, options: KafkaOptions): AdminRequests {
+  let admin: Promise<Admin> | null = null;
+  const connect = async (): Promise<Admin> => {
+    const client = kafka.admin();
+    await client.connect();
+    return client;
+  };
+  /** Only the client that failed is given up: another request may have made a new one meanwhile. */
+  const letGo = async (of: Promise<Admin> | null): Promise<void> => {
+    if (admin === of) admin = null;
+    await of?.then((client) => client.disconnect()).catch(() => undefined);
+  };
+  return {
+    async ask(request) {
+      const client = (admin ??= connect());
+      try {
+        return await request(await client);
+      } catch (cause) {
+        await letGo(client);
+        throw unreachable(options, cause);
+      }
+    },
+    close: () => letGo(admin),
+  };
+}
+
+/** The topics of a cluster, or KAFKA_UNREACHABLE. */
+export async function listTopics(options: KafkaOptions): Promise<string[]> {
+  const requests = adminRequests(
+    createKafka(options, () => undefined),
+    options,
+  );
+  try {
+    return await requests.ask((client) => client.listTopics());
+  } finally {
+    await requests.close();
+  }
+}
+
+export function unreachable({ brokers }: KafkaOptions, cause: unknown): ServiceError {
+  return new ServiceError('KAFKA_UNREACHABLE', `Kafka at ${brokers.join(',')} does not answer: ${reason(cause)}.`, {
+    hint: 'Nothing is lost: the service waits and goes on where it stopped. Check KAFKA_BROKERS (make status shows the local broker).',
+    cause,
+  });
+}
+
+export function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message : 'unknown reason';
+}
