@@ -8,7 +8,7 @@ import type { Config } from './config';
 import { tableFilter } from './config-patterns';
 import { connectorStatus, renderStatus } from './connect/connector';
 import { openConnect } from './connect/rest';
-import { listTopics } from './kafka/client';
+import { describeTopics } from './kafka/client';
 import { openPostgres } from './postgres/client';
 
 /** A part that has not answered by then counts as away. */
@@ -30,7 +30,7 @@ export async function runCheck(config: Config, print: (text: string) => void, fo
   const { connectUrl, connector, kafka } = config;
   const parts: Parts = {
     postgres: postgres === null ? null : (sql) => postgres.query(sql),
-    listTopics: () => listTopics({ ...kafka, holdMs: PATIENCE_MS }),
+    topics: () => describeTopics({ ...kafka, holdMs: PATIENCE_MS }),
     clickhouse: (sql, params) => clickhouse.query(sql, params),
     connector: connectUrl === null ? null : () => lookAtConnector(connectUrl, connector.name, secretsOf(config)),
     includes: (table) => included(table) && table !== connector.signalTable,

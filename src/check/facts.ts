@@ -33,7 +33,12 @@ export interface TableFacts {
 }
 
 export interface KafkaFacts {
-  readonly topics: readonly string[];
+  readonly topics: readonly TopicFacts[];
+}
+
+export interface TopicFacts {
+  readonly name: string;
+  readonly partitions: number;
 }
 
 export interface ClickHouseFacts {

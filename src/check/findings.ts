@@ -10,6 +10,7 @@ import type {
   Looked,
   PostgresFacts,
   TableFacts,
+  TopicFacts,
   Wanted,
 } from './facts';
 
@@ -176,7 +177,8 @@ function judgeConnector(facts: ConnectFacts, wanted: Wanted): Finding[] {
 }
 
 function judgeTopics(facts: KafkaFacts, wanted: Wanted): Finding[] {
-  if (facts.topics.some((topic) => topic.startsWith(`${wanted.topicPrefix}.`))) return [];
+  const ours = facts.topics.filter(({ name }) => name.startsWith(`${wanted.topicPrefix}.`));
+  if (ours.length > 0) return ours.filter(({ partitions }) => partitions > 1).map(judgeSpread);
   return [
     {
       severity: 'warning',
@@ -186,6 +188,17 @@ function judgeTopics(facts: KafkaFacts, wanted: Wanted): Finding[] {
       mend: `See TOPIC_PREFIX, and that the connector runs: ${APPLY}`,
     },
   ];
+}
+
+/** Rows of one key stay in one partition; a truncate, and a change of key, are not ordered against those of others. */
+function judgeSpread({ name, partitions }: TopicFacts): Finding {
+  return {
+    severity: 'warning',
+    place: `topic ${name}`,
+    what: `it has ${partitions} partitions`,
+    why: 'TRUNCATE is not ordered against rows of other partitions: it is audited, but the mirror keeps its rows until it is made anew.',
+    mend: 'Set TOPIC_PARTITIONS=1 before a topic is made. After a TRUNCATE: npx node dist/src/main.js rebuild --table <schema.table>',
+  };
 }
 
 function judgeClickHouse(facts: ClickHouseFacts): Finding[] {

@@ -1,14 +1,23 @@
 /** Asks every part for the facts that `check` judges; changes nothing anywhere. */
 import { ServiceError } from '../errors';
 import { tableName, type ReplicaIdentity } from '../model';
-import type { CheckFacts, ClickHouseFacts, ConnectFacts, Looked, PostgresFacts, TableFacts, Wanted } from './facts';
+import type {
+  CheckFacts,
+  ClickHouseFacts,
+  ConnectFacts,
+  Looked,
+  PostgresFacts,
+  TableFacts,
+  TopicFacts,
+  Wanted,
+} from './facts';
 
 type Query = <T>(sql: string) => Promise<T[]>;
 
 /** How each part is asked; null where no setting names it. */
 export interface Parts {
   readonly postgres: Query | null;
-  readonly listTopics: () => Promise<readonly string[]>;
+  readonly topics: () => Promise<readonly TopicFacts[]>;
   readonly clickhouse: <T>(sql: string, params: Record<string, unknown>) => Promise<T[]>;
   readonly connector: (() => Promise<ConnectFacts>) | null;
   /** Which tables, as `schema.table`. */
@@ -20,7 +29,7 @@ export async function gather(parts: Parts, wanted: Wanted): Promise<CheckFacts> 
   const { postgres: query, connector } = parts;
   const [postgres, kafka, clickhouse, connect] = await Promise.all([
     look(query === null ? null : () => postgresFacts(query, parts.includes)),
-    look(async () => ({ topics: await parts.listTopics() })),
+    look(async () => ({ topics: await parts.topics() })),
     look(() => clickhouseFacts(parts.clickhouse, wanted.database)),
     look(connector),
   ]);

@@ -37,7 +37,7 @@ function reachedParts(facts: CheckFacts): string[] {
       return `Kafka Connect, connector ${wanted.connectorName} ${config === null ? 'missing' : running ? 'RUNNING' : 'not running'}`;
     }),
     ...said(facts.kafka, ({ topics }) => {
-      return `Kafka, ${count(topics.filter((topic) => topic.startsWith(prefix)).length, 'topic')} ${prefix}*`;
+      return `Kafka, ${count(topics.filter(({ name }) => name.startsWith(prefix)).length, 'topic')} ${prefix}*`;
     }),
     ...said(facts.clickhouse, ({ version }) => `ClickHouse ${version}`),
   ];

@@ -70,14 +70,15 @@ export function adminRequests(kafka: Kafka, options: KafkaOptions): AdminRequest
   };
 }
 
-/** The topics of a cluster, or KAFKA_UNREACHABLE. */
-export async function listTopics(options: KafkaOptions): Promise<string[]> {
+/** The topics of a cluster with how many partitions each has, or KAFKA_UNREACHABLE. */
+export async function describeTopics(options: KafkaOptions): Promise<{ name: string; partitions: number }[]> {
   const requests = adminRequests(
     createKafka(options, () => undefined),
     options,
   );
   try {
-    return await requests.ask((client) => client.listTopics());
+    const { topics } = await requests.ask((client) => client.fetchTopicMetadata());
+    return topics.map(({ name, partitions }) => ({ name, partitions: partitions.length }));
   } finally {
     await requests.close();
   }

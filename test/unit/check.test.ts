@@ -1,7 +1,7 @@
 import { findings } from '../../src/check/findings';
 import { gather, type Parts } from '../../src/check/gather';
 import { checkResult, renderResult } from '../../src/check/report';
-import type { CheckFacts, Finding, TableFacts, Wanted } from '../../src/check/facts';
+import type { CheckFacts, KafkaFacts, Finding, TableFacts, Wanted } from '../../src/check/facts';
 import { fillPlaceholders, PROFILES, readProfile, withDefaults } from '../../src/connect/profile';
 import { ServiceError } from '../../src/errors';
 
@@ -38,6 +38,7 @@ function facts(
     objects?: readonly { name: string; comment: string }[];
     engine?: string;
     topics?: readonly string[];
+    kafka?: KafkaFacts;
     wanted?: Partial<Wanted>;
   } = {},
 ): CheckFacts {
@@ -45,7 +46,7 @@ function facts(
   const { objects = [], engine = 'Atomic', topics = ['cdc.public.orders'] } = change;
   return {
     postgres: { state: 'reached', facts: { version: '18.0', walLevel, tables } },
-    kafka: { state: 'reached', facts: { topics } },
+    kafka: { state: 'reached', facts: { topics: topics.map((name) => ({ name, partitions: 1 })), ...change.kafka } },
     clickhouse: { state: 'reached', facts: { version: '26.7', databases: [{ name: 'shop', engine }], objects } },
     connect: { state: 'reached', facts: { config, running, status: running ? 'RUNNING' : 'FAILED: slot is in use' } },
     wanted: { ...wanted, ...change.wanted },
@@ -170,6 +171,19 @@ describe('findings', () => {
     expect(only(findings(facts({ topics: ['cdcx.public.orders'] }))).severity).toBe('warning');
   });
 
+  test('warn of topics with several partitions, where a truncate cannot reach the mirror', () => {
+    const topics = [
+      { name: 'cdc.public.orders', partitions: 3 },
+      { name: 'cdc.public.stock', partitions: 1 },
+      { name: 'other.topic', partitions: 9 },
+    ];
+    expect(only(findings(facts({ kafka: { topics } })))).toMatchObject({
+      severity: 'warning',
+      place: 'topic cdc.public.orders',
+      what: 'it has 3 partitions',
+    });
+  });
+
   test('put errors before warnings', () => {
     const found = findings(facts({ tables: [{ ...orders, identity: 'default' }], walLevel: 'replica', topics: [] }));
     expect(found.map(({ severity }) => severity)).toEqual(['error', 'warning', 'warning']);
@@ -188,7 +202,7 @@ describe('gather', () => {
         : [{ wal_level: 'logical', version: '18.0' }];
       return answer as T[];
     },
-    listTopics: () => Promise.reject(away),
+    topics: () => Promise.reject(away),
     clickhouse: async () => [],
     connector: null,
     includes: (table) => table !== 'public.tmp',
@@ -221,11 +235,13 @@ describe('gather', () => {
 
   test('lets a bug through', async () => {
     const bug = new TypeError('bug');
-    await expect(gather({ ...parts, listTopics: () => Promise.reject(bug) }, wanted)).rejects.toBe(bug);
+    await expect(gather({ ...parts, topics: () => Promise.reject(bug) }, wanted)).rejects.toBe(bug);
   });
 
   test('warns when no setting names PostgreSQL', async () => {
-    const found = findings(await gather({ ...parts, postgres: null, listTopics: async () => ['cdc.a.b'] }, wanted));
+    const found = findings(
+      await gather({ ...parts, postgres: null, topics: async () => [{ name: 'cdc.a.b', partitions: 1 }] }, wanted),
+    );
     expect(only(found)).toMatchObject({ severity: 'warning', place: 'PostgreSQL' });
   });
 });
