@@ -64,9 +64,9 @@ const RESERVED: ReadonlySet<string> = new Set([...META_COLUMNS, '_row']);
 
 /**
  * The layout of a table's mirror. `TABLE_WITHOUT_KEY` where rows cannot be told apart, `TABLE_COLUMN_RESERVED` where a
- * column has the name of one of ours. Fields named in `ignored` may be in images and are skipped: dropped columns.
+ * column has the name of one of ours.
  */
-export function mirrorLayout(table: SourceTable, ignored: readonly string[] = []): MirrorLayout | MirrorRefusal {
+export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
   const reserved = table.columns.find(({ name }) => RESERVED.has(name));
   if (reserved !== undefined) return { code: 'TABLE_COLUMN_RESERVED', column: reserved.name };
   const columns: MirrorColumn[] = [];
@@ -80,7 +80,6 @@ export function mirrorLayout(table: SourceTable, ignored: readonly string[] = []
     columns.push(found);
     return { name: column.name, column: columns.length - 1 };
   });
-  for (const name of ignored) if (!fields.some((field) => field.name === name)) fields.push({ name, column: -1 });
   const key = table.key.map((name) => columns.findIndex((column) => column.name === name));
   if (key.length === 0 || key.includes(-1)) return { code: 'TABLE_WITHOUT_KEY' };
   return {
@@ -120,7 +119,9 @@ function fingerprint(columns: readonly MirrorColumn[], fields: readonly ImageFie
 export function ignoreFields(layout: MirrorLayout, names: Iterable<string>): MirrorLayout {
   const known = new Set(layout.fields.map(({ name }) => name));
   const ignored = [...names].filter((name) => !known.has(name)).map((name): ImageField => ({ name, column: -1 }));
-  return ignored.length === 0 ? layout : { ...layout, fields: [...layout.fields, ...ignored] };
+  if (ignored.length === 0) return layout;
+  const fields = [...layout.fields, ...ignored];
+  return { ...layout, fields, fingerprint: fingerprint(layout.columns, fields, layout.key) };
 }
 
 /** A layout as a mirror that already stands can hold it, and what must be altered first. */

@@ -50,12 +50,11 @@ export interface Prepared {
   readonly modes: readonly { readonly table: string; readonly mode: Mode | 'truncate' }[];
   readonly bad: readonly BadRecord[];
   readonly rowCount: number;
-  readonly redeliveredCount: number;
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
 }
 
-type Ports = Pick<DeliveryPorts, 'lookUps' | 'tables' | 'currentRows' | 'emit'>;
+type Ports = Pick<DeliveryPorts, 'lookUps' | 'tables' | 'currentRows'>;
 
 export async function prepareBlock(
   block: ChangeBlock,
@@ -68,8 +67,9 @@ export async function prepareBlock(
     ? await ports.lookUps.present(context, start, end)
     : { changes: new Set<number>(), quarantine: new Set<number>() };
   const { redelivered, after } = judge(block, context.watermark, await twinsOf(block, context, ports));
+  const placeholder = Buffer.from(limits.placeholder).toString('utf8');
   const withheld = withheldRows(block, limits.placeholder, (bytes, from, to) =>
-    withheldColumns(bytes, from, to, Buffer.from(limits.placeholder).toString('utf8')),
+    withheldColumns(bytes, from, to, placeholder),
   );
   const reads = appendableReads(block, context.snapshot);
   const looked: LookedAt = { block, topic, partition, end, announced: context.announced, redelivered, withheld };
@@ -103,7 +103,6 @@ export async function prepareBlock(
     modes: shares.map(({ table, mode }) => ({ table: table.name, mode })),
     bad,
     rowCount: audit.rowCount,
-    redeliveredCount: redelivered.reduce((sum, one) => sum + one, 0),
     watermark: after,
     snapshot: reads.after,
   };
