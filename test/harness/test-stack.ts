@@ -71,6 +71,11 @@ export async function startTestStack(log: (line: string) => void): Promise<TestS
   }
 }
 
+/** Whether the run was given parts that somebody else started (`npm run test:stack`) and will stop. */
+export function hasTestStack(): boolean {
+  return process.env[DIR_VARIABLE] !== undefined;
+}
+
 /** The stack that `startTestStack` started for this run. */
 export function openTestStack(): TestStack {
   const dir = process.env[DIR_VARIABLE];
