@@ -5,7 +5,7 @@ import { count, createProgressLine, duration } from './cli-progress';
 import { EXIT_INTERRUPTED, haveDone, type Asking, type Outcome } from './cli-request';
 import { mirrorName, publicName, quoteName } from './clickhouse/ddl';
 import type { Config } from './config';
-import type { Request } from './delivery/requests';
+import type { RequestOf } from './delivery/request-kinds';
 import { ServiceError } from './errors';
 import { openReader } from './kafka/reader';
 import { topicOfTable } from './plan/replay';
@@ -73,7 +73,7 @@ export async function rebuildCommand(config: Config, table: string, around: Rebu
 const NO_AMOUNT = { done: 0, total: 0 };
 
 /** Throws REQUEST_FAILED unless a process made it, or nobody waited for that. */
-async function ask(request: Request & { kind: 'rebuild' }, asking: Asking): Promise<Outcome> {
+async function ask(request: RequestOf<'rebuild'>, asking: Asking): Promise<Outcome> {
   for (let left = TRIES; ; left--) {
     const outcome = await haveDone(request, asking);
     if (outcome.kind === 'left' || outcome.answers.some(({ state }) => state === 'done')) return outcome;

@@ -7,7 +7,7 @@ import { EXIT_INTERRUPTED, haveDone, type Outcome } from './cli-request';
 import { replayOf, type ReplayFlags } from './cli-run';
 import { fittedTable } from './cli-table';
 import type { Config } from './config';
-import type { Answer } from './delivery/requests';
+import type { Answer } from './delivery/request-kinds';
 import { ServiceError } from './errors';
 import { openReader, type KafkaReader } from './kafka/reader';
 import {

@@ -1,26 +1,8 @@
 /** Requests of commands to a running service, through `control`: one writer, so the owners of the partitions carry them out. */
 import type { Control } from '../clickhouse/control';
-import { ServiceError } from '../errors';
 import type { Emit } from '../events';
-import type { ReplayRequest } from '../plan/replay';
-import type { Delivery } from './delivery';
 import { patiently } from './patience';
-import type { ReplayProgress } from './replay-run';
-
-export type Request =
-  | ({ readonly kind: 'replay' } & ReplayRequest)
-  /** Build the mirror of `schema.table` anew from `changes`. */
-  | { readonly kind: 'rebuild'; readonly schema: string; readonly table: string };
-
-export interface Answer {
-  /** `waiting`: another request is carried out first. `not-mine`: this process owns no partition that it is about. */
-  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'not-mine';
-  /** Why it failed, in words. */
-  readonly message?: string;
-  readonly progress?: ReplayProgress;
-  /** `topic:partition` of what was replayed to its end. */
-  readonly replayed?: readonly string[];
-}
+import { carryOut, parseRequest, type Answer, type Request, type RequestTools } from './request-kinds';
 
 /** Requests that nobody set for so long are not carried out: who asked has given up. */
 const OLDEST_MS = 60_000;
@@ -49,9 +31,8 @@ export function isFinal({ state }: Answer): boolean {
   return state !== 'waiting' && state !== 'running';
 }
 
-export interface RequestHandling {
+export interface RequestHandling extends RequestTools {
   readonly control: Control;
-  readonly delivery: Delivery;
   /** Names this process among those of the group. */
   readonly processId: string;
   readonly emit: Emit;
@@ -106,51 +87,5 @@ export async function answerRequests(handling: RequestHandling, signal: AbortSig
     await work;
     // Who asked finds out by itself when ClickHouse is away.
     await write().catch(() => undefined);
-  }
-}
-
-/** What is asked; null where this version does not know it. */
-function parseRequest(text: string): Request | null {
-  try {
-    const value = JSON.parse(text) as Partial<Request> | null;
-    const known = value?.kind === 'replay' ? value.from !== undefined : value?.kind === 'rebuild';
-    return known ? (value as Request) : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Does what is asked and says how it went; does not throw for what a command can be told. */
-export async function carryOut(
-  request: Request,
-  { delivery }: Pick<RequestHandling, 'delivery'>,
-  onProgress: (progress: ReplayProgress) => void,
-): Promise<Answer> {
-  try {
-    if (request.kind === 'rebuild') return await rebuild(request, delivery);
-    const { replayed, ...progress } = await delivery.replay(request, onProgress);
-    return { state: 'done', progress, replayed };
-  } catch (error) {
-    return {
-      state: 'failed',
-      message: error instanceof ServiceError ? error.message : 'an unexpected error; see the log of the service',
-    };
-  }
-}
-
-/** Only the owner of every partition of the table may build its mirror anew: nobody else writes to it meanwhile. */
-async function rebuild({ schema, table }: { schema: string; table: string }, delivery: Delivery): Promise<Answer> {
-  const failed = (message: string): Answer => ({ state: 'failed', message });
-  switch (await delivery.rebuild(schema, table)) {
-    case 'rebuilt':
-      return { state: 'done' };
-    case 'not-mine':
-      return { state: 'not-mine' };
-    case 'nothing':
-      return failed(`changes holds no change of ${schema}.${table}`);
-    case 'spread':
-      return failed(`the partitions of ${schema}.${table} are spread over several processes; stop all but one`);
-    case 'not-mirrored':
-      return failed(`${schema}.${table} is not mirrored; the log of the service says why`);
   }
 }

@@ -3,15 +3,8 @@ import type { ControlValue } from '../../../src/clickhouse/control';
 import { followAnswers, type Following } from '../../../src/cli-request';
 import type { Delivery, RebuildOutcome } from '../../../src/delivery/delivery';
 import type { ReplayProgress, ReplayResult } from '../../../src/delivery/replay-run';
-import {
-  answerName,
-  answerRequests,
-  answersTo,
-  carryOut,
-  requestName,
-  type Answer,
-  type Request,
-} from '../../../src/delivery/requests';
+import { carryOut, type Answer, type Request } from '../../../src/delivery/request-kinds';
+import { answerName, answerRequests, answersTo, requestName } from '../../../src/delivery/requests';
 import { ServiceError } from '../../../src/errors';
 
 const REPLAY: Request = { kind: 'replay', from: { kind: 'beginning' }, tables: null };
