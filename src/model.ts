@@ -65,6 +65,46 @@ export type OpName = keyof typeof OP;
 export type RecordKind =
   'change' | 'tombstone' | 'heartbeat' | 'transaction' | 'message' | 'signal' | 'filtered' | 'bad';
 
+/** Kafka Connect's types; FLOAT32 is `float`, FLOAT64 `double`. */
+export type WireType =
+  | 'boolean'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'float'
+  | 'double'
+  | 'string'
+  | 'bytes'
+  | 'array'
+  | 'map'
+  | 'struct';
+
+/** A field of a row, or what stands in an array, a map or a struct; those inside have the name ''. */
+export interface WireField {
+  /** The column's name as PostgreSQL has it, also where the connector adjusted it for Avro. */
+  readonly name: string;
+  readonly type: WireType;
+  /** The name of the Connect schema: `io.debezium.time.MicroTimestamp`, `org.apache.kafka.connect.data.Decimal`; null for none. */
+  readonly semantic: string | null;
+  /** Such as `scale` of a Decimal, `length` of Bits, `allowed` of an Enum. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly optional: boolean;
+  /** The element of an array, the value of a map. */
+  readonly items?: WireField;
+  /** The key of a map. */
+  readonly keys?: WireField;
+  /** The fields of a struct, in order. */
+  readonly fields?: readonly WireField[];
+}
+
+/** The schema of a row, what `before` and `after` consist of, where the wire has one (JSON with schema, Avro). */
+export interface WireSchema {
+  readonly fields: readonly WireField[];
+  /** Canonical JSON of `fields`: equal if and only if two schemas say the same. Defaults, documentation and versions are left out. */
+  readonly fingerprint: string;
+}
+
 /** The default of Debezium's `unavailable.value.placeholder`. */
 export const DEFAULT_PLACEHOLDER = '__debezium_unavailable_value';
 

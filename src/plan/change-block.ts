@@ -1,7 +1,7 @@
 /** A block of changes while it is gathered: struct-of-arrays, images kept as the bytes they came in. */
 import { StringColumn } from '../clickhouse/column-string';
 import type { BadRecordCode } from '../errors';
-import { OP } from '../model';
+import { OP, type WireSchema } from '../model';
 import type { JudgedRows } from './position';
 
 /** Debezium's snapshot markers; a row stores the index. Anything else is kept as a further label of the block. */
@@ -30,6 +30,8 @@ export interface ChangeFields {
   readonly table: number;
   /** Debezium's snapshot marker, 'false' for streamed changes. */
   readonly snapshot: string;
+  /** Index into the block's `wireSchemas`; 0, or absent, where the wire has none. */
+  readonly wireSchema?: number;
 }
 
 /** A record that could not be decoded, with what is needed to look at it and to try again. */
@@ -51,8 +53,8 @@ export interface ByteRange {
 }
 
 /**
- * Rows are in offset order. Buffers are kept by `reset`, so blocks are reused. `key`, `before` and `after` hold the text
- * as Debezium sent it, '' when absent.
+ * Rows are in offset order. Buffers are kept by `reset`, so blocks are reused. `key`, `before` and `after` hold the JSON
+ * text as Debezium sent it, '' when absent; from Avro, the text that its JSON converter would have written without schema.
  */
 export class ChangeBlock implements JudgedRows {
   rowCount = 0;
@@ -67,10 +69,14 @@ export class ChangeBlock implements JudgedRows {
   readonly after = new StringColumn();
   tables: BlockTable[] = [];
   snapshotLabels: string[] = [NOT_SNAPSHOT];
+  /** The schemas of the rows, by the index that `wireSchemaOf` holds; the first is that of plain JSON, which has none. */
+  wireSchemas: (WireSchema | null)[] = [null];
   bad: BadRecord[] = [];
   offsets = new Float64Array(1024);
   ops = new Uint8Array(1024);
   tableOf = new Uint16Array(1024);
+  /** Rows of one table may have several schemas: a redo has fixed bounds, so a block is not cut where the schema changes. */
+  wireSchemaOf = new Uint32Array(1024);
   snapshotOf = new Uint8Array(1024);
   tsUs = new Float64Array(1024);
   capturedUs = new Float64Array(1024);
@@ -90,6 +96,7 @@ export class ChangeBlock implements JudgedRows {
     this.after.clear();
     this.tables = [];
     this.snapshotLabels = [NOT_SNAPSHOT];
+    this.wireSchemas = [null];
     this.bad = [];
   }
 
@@ -107,6 +114,17 @@ export class ChangeBlock implements JudgedRows {
     return found >= 0 ? found : this.tables.push(table) - 1;
   }
 
+  /** The index of a row's schema in this block; compared by what it says. */
+  wireSchemaIndex(schema: WireSchema | null): number {
+    const found = this.wireSchemas.findIndex((one) => one === schema || one?.fingerprint === schema?.fingerprint);
+    return found >= 0 ? found : this.wireSchemas.push(schema) - 1;
+  }
+
+  /** The schema of a row; null where its wire has none. */
+  wireSchemaAt(row: number): WireSchema | null {
+    return this.wireSchemas[this.wireSchemaOf[row] ?? 0] ?? null;
+  }
+
   /** Appends a change; images and key are copied from `bytes`. */
   append(
     fields: ChangeFields,
@@ -118,6 +136,7 @@ export class ChangeBlock implements JudgedRows {
     this.offsets[row] = fields.offset;
     this.ops[row] = fields.op;
     this.tableOf[row] = fields.table;
+    this.wireSchemaOf[row] = fields.wireSchema ?? 0;
     this.snapshotOf[row] = this.snapshotLabel(fields.snapshot);
     this.tsUs[row] = fields.tsUs;
     this.capturedUs[row] = fields.capturedUs;
@@ -207,6 +226,9 @@ export class ChangeBlock implements JudgedRows {
     const tableOf = new Uint16Array(size);
     tableOf.set(this.tableOf);
     this.tableOf = tableOf;
+    const wireSchemaOf = new Uint32Array(size);
+    wireSchemaOf.set(this.wireSchemaOf);
+    this.wireSchemaOf = wireSchemaOf;
   }
 }
 
