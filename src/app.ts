@@ -59,7 +59,7 @@ export interface RunOptions {
 export async function runService(options: RunOptions): Promise<number> {
   const { config, log, signal, replay, takeOver, acceptLoss } = options;
   const clickhouse = connectTarget(config);
-  const postgres = config.postgres === null ? null : openPostgres(config.postgres.url);
+  const postgres = config.postgres === null ? null : openPostgres(config.postgres);
   const emit = sayOnce(log.emit);
   const over = new AbortController();
   let delivery: Delivery | null = null;

@@ -10,6 +10,7 @@ import { connectorStatus, renderStatus } from './connect/connector';
 import { openConnect } from './connect/rest';
 import { describeTopics } from './kafka/client';
 import { openPostgres } from './postgres/client';
+import type { HttpEndpoint } from './security';
 
 /** A part that has not answered by then counts as away. */
 const PATIENCE_MS = 5_000;
@@ -20,19 +21,19 @@ export async function runCheck(config: Config, print: (text: string) => void, fo
   const postgres =
     config.postgres === null
       ? null
-      : openPostgres(config.postgres.url, { connectionTimeoutMs: PATIENCE_MS, statementTimeoutMs: PATIENCE_MS });
+      : openPostgres(config.postgres, { connectionTimeoutMs: PATIENCE_MS, statementTimeoutMs: PATIENCE_MS });
   const clickhouse = connectClickHouse({
     ...target,
     application: 'debezium-clickhouse check',
     requestTimeoutMs: PATIENCE_MS,
   });
   const included = tableFilter(config.tables);
-  const { connectUrl, connector, kafka } = config;
+  const { connect, connector, kafka } = config;
   const parts: Parts = {
     postgres: postgres === null ? null : (sql) => postgres.query(sql),
     topics: () => describeTopics({ ...kafka, holdMs: PATIENCE_MS }),
     clickhouse: (sql, params) => clickhouse.query(sql, params),
-    connector: connectUrl === null ? null : () => lookAtConnector(connectUrl, connector.name, secretsOf(config)),
+    connector: connect === null ? null : () => lookAtConnector(connect, connector.name, config.secrets),
     includes: (table) => included(table) && table !== connector.signalTable,
   };
   try {
@@ -52,14 +53,9 @@ export async function runCheck(config: Config, print: (text: string) => void, fo
   }
 }
 
-async function lookAtConnector(connectUrl: string, name: string, secrets: readonly string[]) {
+async function lookAtConnector(connectUrl: HttpEndpoint, name: string, secrets: readonly string[]) {
   const rest = openConnect(connectUrl, { secrets, requestMs: PATIENCE_MS, busyMs: PATIENCE_MS });
   const config = await rest.config(name);
   const status = await connectorStatus({ connectUrl, name, secrets });
   return { config, running: status.running, status: renderStatus(status) };
-}
-
-function secretsOf(config: Config): string[] {
-  const password = config.postgres?.password ?? '';
-  return password === '' ? [] : [password];
 }

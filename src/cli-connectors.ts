@@ -5,6 +5,7 @@ import { applyConnector, connectorStatus, deleteConnector, renderStatus } from '
 import type { Profile } from './connect/profile';
 import { ServiceError } from './errors';
 import { openPostgres, type Postgres } from './postgres/client';
+import type { HttpEndpoint } from './security';
 
 type Print = (text: string) => void;
 
@@ -16,8 +17,10 @@ export async function applyCommand(
 ): Promise<number> {
   const { profile, wholeSchema } = options;
   const { include, exclude } = config.tables;
+  const { extra } = config.connector;
   await withSource(config, (connectUrl, postgres) =>
     applyConnector({
+      extra,
       connectUrl,
       profile,
       settings: config.connector.placeholders,
@@ -40,20 +43,22 @@ export async function deleteCommand(config: Config, print: Print): Promise<numbe
 
 /** 1 if the connector or a task of it does not run. */
 export async function statusCommand(config: Config, print: Print, form: 'text' | 'json'): Promise<number> {
-  const password = config.postgres?.password ?? '';
   const status = await connectorStatus({
     connectUrl: connectUrlOf(config),
     name: config.connector.name,
-    secrets: password === '' ? [] : [password],
+    secrets: config.secrets,
   });
   print(form === 'json' ? JSON.stringify(status, null, 2) : renderStatus(status));
   return status.running ? EXIT.done : EXIT.findings;
 }
 
-async function withSource<T>(config: Config, act: (connectUrl: string, postgres: Postgres) => Promise<T>): Promise<T> {
+async function withSource<T>(
+  config: Config,
+  act: (connectUrl: HttpEndpoint, postgres: Postgres) => Promise<T>,
+): Promise<T> {
   const connectUrl = connectUrlOf(config);
   if (config.postgres === null) throw notSet('PG_URL', 'postgres://user:password@host:5432/database');
-  const postgres = openPostgres(config.postgres.url);
+  const postgres = openPostgres(config.postgres);
   try {
     return await act(connectUrl, postgres);
   } finally {
@@ -61,9 +66,9 @@ async function withSource<T>(config: Config, act: (connectUrl: string, postgres:
   }
 }
 
-function connectUrlOf(config: Config): string {
-  if (config.connectUrl === null) throw notSet('CONNECT_URL', 'http://localhost:8083');
-  return config.connectUrl;
+function connectUrlOf(config: Config): HttpEndpoint {
+  if (config.connect === null) throw notSet('CONNECT_URL', 'http://localhost:8083');
+  return config.connect;
 }
 
 function notSet(name: string, example: string): ServiceError {

@@ -109,6 +109,7 @@ export async function runCommand(config: Config, flags: RunFlags, around: RunSur
   const replay = replayOf(flags);
   const once = flags.once === true;
   const log = createLog(config.log);
+  for (const warning of config.warnings) log.warn(warning);
   const deadlineMs = config.shutdownDeadlineMs;
   const shutdown = watchSignals({
     deadlineMs,

@@ -46,7 +46,7 @@ export async function verifyMirrors(
       hint: 'Set it in the environment or in .env, for example PG_URL=postgres://user:password@host:5432/database',
     });
   }
-  const postgres = openPostgres(source.url);
+  const postgres = openPostgres(source);
   const clickhouse = connectClickHouse({
     ...target,
     application: 'debezium-clickhouse verify',
@@ -62,7 +62,7 @@ export async function verifyMirrors(
         patienceMs: what.patienceMs ?? PATIENCE_MS,
       },
       {
-        inSession: (use) => withSession(source.url, use),
+        inSession: (use) => withSession(source, use),
         source: postgres,
         readTable: (session, schema, name) => readTable((sql, params) => session.query(sql, params), schema, name),
         mirror: { query: (sql) => clickhouse.query(sql) },

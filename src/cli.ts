@@ -64,14 +64,20 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
     })
     .showHelpAfterError('(--help tells what there is)');
 
-  const configOf = (command: Command): Config =>
+  const load = (command: Command): Config =>
     loadConfig({ env: around.env, cwd: around.cwd, flags: settingFlags(command) });
+  /** For commands that have no log: what the settings leave open is said beside the answer. */
+  const configOf = (command: Command): Config => {
+    const config = load(command);
+    for (const warning of config.warnings) around.printError(`WARNING ${warning}\n`);
+    return config;
+  };
   const formOf = (command: Command): 'text' | 'json' => (command.opts<{ json?: true }>().json ? 'json' : 'text');
 
   addRunOptions(addSettings(program.command('run').description('Run the service until it is told to stop.'))).action(
     async (flags: RunFlags, command: Command) => {
       const { runService, lastChanges } = around.loadApp();
-      end(await runCommand(configOf(command), flags, { runService, lastChanges, print: around.print }));
+      end(await runCommand(load(command), flags, { runService, lastChanges, print: around.print }));
     },
   );
 

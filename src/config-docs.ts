@@ -16,6 +16,10 @@ Every setting has one name. It is read from, the later wins:
 5. the environment,
 6. the command line: \`--kafka-brokers\` for \`KAFKA_BROKERS\`; passwords cannot be given there, because others would see them.
 
+**Secrets from files.** Every setting that is a secret, or whose URL may hold one, is also read from a file: \`CH_PASSWORD_FILE\`
+names the file that holds CH_PASSWORD, as Docker and Kubernetes mount secrets. One line break at its end is not part of the secret.
+Setting both in one place is an error.
+
 An empty value counts as not set. The parts of a URL (\`PG_HOST\`, \`CH_PASSWORD\`, …) replace what the URL says; a URL
 set in a later place hides parts set in an earlier one. A wrong value ends the command with exit code 2; the message names
 the setting, where it was read, its form and an example, for all wrong settings at once.
@@ -40,7 +44,7 @@ function section(group: string, names: readonly SettingName[]): string {
 
 function entry(name: SettingName): string[] {
   const setting: Setting<unknown> = SETTINGS[name];
-  const secret = setting.sensitive === undefined ? '' : ' Never printed.';
+  const secret = setting.sensitive === undefined ? '' : ` Never printed. Also as \`${name}_FILE\`.`;
   return [
     `### ${name}`,
     '',

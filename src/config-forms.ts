@@ -61,6 +61,13 @@ export function oneOf<const T extends string>(...choices: readonly T[]): Form<T>
   return { says: `one of ${choices.join(', ')}`, read: (text) => choices.find((choice) => choice === text) };
 }
 
+/** Kafka's names of its logins, in any case. */
+export const kafkaMechanism: Form<'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer'> = {
+  says: 'one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER',
+  read: (text) =>
+    (['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const).find((one) => one === text.toLowerCase()),
+};
+
 export const onOff: Form<boolean> = {
   says: 'on or off',
   read: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),

@@ -18,6 +18,7 @@ import {
   type Setting,
 } from './config-forms';
 import { CONNECTOR_SETTINGS } from './config-connector';
+import { CLICKHOUSE_SECURITY, CONNECT_SECURITY, KAFKA_SECURITY, POSTGRES_SECURITY } from './config-security';
 import { DEFAULT_PLACEHOLDER } from './model';
 
 const HTTP = ['http:', 'https:'] as const;
@@ -45,6 +46,7 @@ export const SETTINGS = {
     wholeNumber(6_000, 1_800_000),
     { default: '15000', example: '30000' },
   ),
+  ...KAFKA_SECURITY,
   TOPIC_PREFIX: setting('Kafka', "The connector's topic.prefix: topics are <prefix>.<schema>.<table>.", topicPart, {
     default: 'cdc',
     example: 'shop',
@@ -111,6 +113,7 @@ export const SETTINGS = {
     plainName,
     { default: 'cdc', example: 'shop' },
   ),
+  ...CLICKHOUSE_SECURITY,
   PG_URL: setting(
     'PostgreSQL',
     'The source, for its catalogue. Without it no types are known, and tables are audited but not mirrored.',
@@ -132,6 +135,7 @@ export const SETTINGS = {
     default: '',
     example: 'shop',
   }),
+  ...POSTGRES_SECURITY,
   CONNECT_URL: setting(
     'Connect',
     "Kafka Connect's REST interface, for check and connectors.",
@@ -147,6 +151,7 @@ export const SETTINGS = {
     example: 'http://registry:8080',
     sensitive: 'may hold a secret',
   }),
+  ...CONNECT_SECURITY,
   ...CONNECTOR_SETTINGS,
   BLOCK_ROWS: setting('Writing', 'Records after which a block is written.', wholeNumber(1, MAX_BLOCK_ROWS), {
     default: '50000',
@@ -234,3 +239,17 @@ export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 export function isSettingName(name: string): name is SettingName {
   return Object.hasOwn(SETTINGS, name);
 }
+
+/** Settings that hold a secret or can: each is also read from the file that NAME_FILE names. */
+export type SecretFileName = `${SettingName}_FILE`;
+
+/** The setting whose text is in the file that `name` names, or null. */
+export function settingOfSecretFile(name: string): SettingName | null {
+  const [, setting] = /^(.+)_FILE$/.exec(name) ?? [];
+  if (setting === undefined || !isSettingName(setting)) return null;
+  return (SETTINGS[setting] as Setting<unknown>).sensitive === undefined ? null : setting;
+}
+
+export const SECRET_FILE_NAMES = SETTING_NAMES.map((name): SecretFileName => `${name}_FILE`).filter(
+  (name) => settingOfSecretFile(name) !== null,
+);

@@ -3,10 +3,30 @@ import convict from 'convict';
 import { parse as parseDotenv } from 'dotenv';
 import { resolve } from 'node:path';
 import type { Setting } from './config-forms';
-import { SETTING_NAMES, SETTINGS, type SettingName, type SettingValues } from './config-settings';
-import { fileSource, known, mergeSources, readIfThere, stackSource, type Source, type Texts } from './config-sources';
+import { SETTING_NAMES, SETTINGS, type SecretFileName, type SettingName, type SettingValues } from './config-settings';
+import {
+  fileSource,
+  known,
+  mergeSources,
+  readIfThere,
+  stackSource,
+  withSecretFiles,
+  type Source,
+  type Texts,
+} from './config-sources';
+import {
+  endpointOf,
+  httpTls,
+  kafkaSecurity,
+  postgresTls,
+  secretsIn,
+  securityWarnings,
+  tlsReader,
+  type TlsReader,
+} from './config-tls';
 import { ServiceError } from './errors';
 import { OP, type OpName } from './model';
+import type { HttpEndpoint, KafkaLogin, Tls } from './security';
 
 export interface Config {
   readonly kafka: {
@@ -16,6 +36,9 @@ export interface Config {
     readonly sessionTimeoutMs: number;
     readonly topicRefreshMs: number;
     readonly idleCommitMs: number;
+    /** null: plain text. */
+    readonly tls: Tls | null;
+    readonly sasl: KafkaLogin | null;
   };
   /** The connector's `topic.prefix`. */
   readonly topicPrefix: string;
@@ -37,10 +60,13 @@ export interface Config {
     readonly user: string;
     readonly password: string;
     readonly database: string;
+    readonly tls: Tls | null;
   };
   /** null when no setting of PostgreSQL is set. */
   readonly postgres: PostgresSettings | null;
-  readonly connectUrl: string | null;
+  /** Kafka Connect's REST interface. */
+  readonly connect: HttpEndpoint | null;
+  readonly registry: HttpEndpoint | null;
   readonly registryUrl: string | null;
   readonly connector: {
     readonly name: string;
@@ -48,6 +74,8 @@ export interface Config {
     readonly signalTable: string;
     /** Values of the profiles' placeholders, the addresses as Kafka Connect reaches them. Holds a password. */
     readonly placeholders: Readonly<Record<string, string>>;
+    /** Options beyond the profile's: how the connector reaches a source that speaks TLS. */
+    readonly extra: Readonly<Record<string, string>>;
   };
   readonly block: { readonly rows: number; readonly bytes: number; readonly ageMs: number };
   /** D: an insert may begin no later than this after its announcement. */
@@ -56,6 +84,10 @@ export interface Config {
   readonly shutdownDeadlineMs: number;
   readonly onceIdleMs: number;
   readonly log: { readonly level: SettingValues['LOG_LEVEL']; readonly format: SettingValues['LOG_FORMAT'] };
+  /** What these settings leave open to others, to be said wherever they are used. */
+  readonly warnings: readonly string[];
+  /** Every password and token in the settings: to be cut out of texts that come from outside. */
+  readonly secrets: readonly string[];
 }
 
 export interface PostgresSettings {
@@ -66,7 +98,13 @@ export interface PostgresSettings {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** null: plain text. `url` has no ssl parameters. */
+  readonly tls: Tls | null;
+  readonly sslMode: NonNullable<SettingValues['PG_SSLMODE']>;
 }
+
+/** Settings, and files of secrets, given on the command line. */
+export type SettingFlags = Readonly<Partial<Record<SettingName | SecretFileName, string>>>;
 
 /**
  * Reads the settings; later sources win: defaults, the local stack's state file, the file, `.env`, the environment,
@@ -76,7 +114,7 @@ export interface PostgresSettings {
 export function loadConfig(from: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  readonly flags: Readonly<Partial<Record<SettingName, string>>>;
+  readonly flags: SettingFlags;
 }): Config {
   const { cwd } = from;
   const direct = [dotenvSource(cwd), { name: 'the environment', texts: known(from.env) }, flagSource(from.flags)];
@@ -87,7 +125,7 @@ export function loadConfig(from: {
     ...(file === undefined ? [] : [fileSource(resolve(cwd, file))]),
     ...direct,
   ];
-  return toConfig(readSettings(mergeSources(sources), sources));
+  return toConfig(readSettings(withSecretFiles(mergeSources(sources), cwd), sources), cwd);
 }
 
 /** A URL that may be shown: the password is hidden, and so is what does not read as a URL. */
@@ -107,7 +145,7 @@ function dotenvSource(cwd: string): Source {
   return { name: '.env', texts: text === null ? {} : known(parseDotenv(text)) };
 }
 
-function flagSource(flags: Readonly<Partial<Record<SettingName, string>>>): Source {
+function flagSource(flags: SettingFlags): Source {
   return { name: 'the command line', texts: known(flags) };
 }
 
@@ -145,7 +183,8 @@ function convictSetting(name: SettingName, wrong: SettingName[]): convict.Schema
 function invalid(wrong: readonly SettingName[], sources: readonly Source[]): ServiceError {
   const lines = wrong.map((name) => {
     const { form, example } = SETTINGS[name];
-    const from = sources.findLast((source) => source.texts[name] !== undefined)?.name ?? 'the default';
+    const from =
+      sources.findLast(({ texts }) => (texts[name] ?? texts[`${name}_FILE`]) !== undefined)?.name ?? 'the default';
     return `${name} (from ${from}) must be ${form.says}, for example ${name}=${example}`;
   });
   const message =
@@ -157,7 +196,7 @@ function invalid(wrong: readonly SettingName[], sources: readonly Source[]): Ser
 
 const ALL_OPS = Object.keys(OP) as OpName[];
 
-function toConfig(v: SettingValues): Config {
+function toConfig(v: SettingValues, cwd: string): Config {
   const missing = ALL_OPS.filter((op) => !v.OPS.has(op));
   if (v.MIRRORS && missing.length > 0) {
     throw new ServiceError(
@@ -166,7 +205,12 @@ function toConfig(v: SettingValues): Config {
       { hint: 'Set OPS=c,u,d,r,t and filter in a view, or set MIRRORS=off to keep the audit table only.' },
     );
   }
-  const postgres = postgresOf(v);
+  const tls = tlsReader(v, cwd);
+  const postgres = postgresOf(v, tls);
+  const clickhouse = clickhouseOf(v, tls);
+  const kafka = kafkaSecurity(v, { tls, cwd });
+  const connect = endpointOf('CONNECT', v, tls);
+  const registry = endpointOf('REGISTRY', v, tls);
   return {
     kafka: {
       brokers: v.KAFKA_BROKERS,
@@ -175,37 +219,53 @@ function toConfig(v: SettingValues): Config {
       sessionTimeoutMs: v.KAFKA_SESSION_TIMEOUT_MS,
       topicRefreshMs: v.TOPIC_REFRESH_MS,
       idleCommitMs: v.IDLE_COMMIT_MS,
+      ...kafka,
     },
     topicPrefix: v.TOPIC_PREFIX,
     tables: { include: v.TABLES_INCLUDE, exclude: v.TABLES_EXCLUDE, routes: v.ROUTES },
     ops: v.OPS,
     mirrors: v.MIRRORS,
     unavailableValue: v.UNAVAILABLE_VALUE,
-    clickhouse: clickhouseOf(v),
+    clickhouse,
     postgres,
-    connectUrl: plainUrl(v.CONNECT_URL),
+    connect,
+    registry,
     registryUrl: plainUrl(v.REGISTRY_URL),
-    connector: { name: v.CONNECTOR_NAME, signalTable: v.SIGNAL_TABLE, placeholders: placeholdersOf(v, postgres) },
+    connector: {
+      name: v.CONNECTOR_NAME,
+      signalTable: v.SIGNAL_TABLE,
+      placeholders: placeholdersOf(v, postgres),
+      extra: sourceTls(v, postgres),
+    },
     block: { rows: v.BLOCK_ROWS, bytes: v.BLOCK_BYTES, ageMs: v.BLOCK_AGE_MS },
     guardMs: v.GUARD_SECONDS * 1000,
     insertTimeoutMs: v.INSERT_TIMEOUT_SECONDS * 1000,
     shutdownDeadlineMs: v.SHUTDOWN_DEADLINE_SECONDS * 1000,
     onceIdleMs: v.ONCE_IDLE_SECONDS * 1000,
     log: { level: v.LOG_LEVEL, format: v.LOG_FORMAT },
+    warnings: securityWarnings(v, {
+      KAFKA: kafka.tls,
+      CH: clickhouse.tls,
+      PG: postgres?.tls ?? null,
+      CONNECT: connect?.tls ?? null,
+      REGISTRY: registry?.tls ?? null,
+    }),
+    secrets: secretsIn(v, [clickhouse, postgres, connect, registry]),
   };
 }
 
-function clickhouseOf(v: SettingValues): Config['clickhouse'] {
+function clickhouseOf(v: SettingValues, tls: TlsReader): Config['clickhouse'] {
   const url = withParts(v.CH_URL, { host: v.CH_HOST, port: v.CH_PORT });
   return {
     url: url.origin,
     user: v.CH_USER ?? (decodeURIComponent(url.username) || 'default'),
     password: v.CH_PASSWORD ?? decodeURIComponent(url.password),
     database: v.CH_DATABASE,
+    tls: httpTls(url, 'CH', v, tls),
   };
 }
 
-function postgresOf(v: SettingValues): PostgresSettings | null {
+function postgresOf(v: SettingValues, reader: TlsReader): PostgresSettings | null {
   const parts = [v.PG_HOST, v.PG_PORT, v.PG_USER, v.PG_PASSWORD, v.PG_DATABASE];
   if (v.PG_URL === null && parts.every((part) => part === null)) return null;
   const url = withParts(v.PG_URL ?? new URL('postgres://localhost'), { host: v.PG_HOST, port: v.PG_PORT });
@@ -215,7 +275,9 @@ function postgresOf(v: SettingValues): PostgresSettings | null {
   url.username = encodeURIComponent(user);
   url.password = encodeURIComponent(password);
   url.pathname = `/${encodeURIComponent(database)}`;
-  return { url: url.href, host: url.hostname, port: Number(url.port || '5432'), user, password, database };
+  const { mode: sslMode, tls } = postgresTls(url, v, reader);
+  const port = Number(url.port || '5432');
+  return { url: url.href, host: url.hostname, port, user, password, database, tls, sslMode };
 }
 
 function withParts(base: URL, parts: { host: string | null; port: number | null }): URL {
@@ -249,6 +311,19 @@ function placeholdersOf(v: SettingValues, postgres: PostgresSettings | null): Re
           PG_DATABASE: postgres.database,
         }),
   };
+}
+
+/** `database.ssl*` of the connector. The certificate and key of ours are not passed on: the worker has its own. */
+function sourceTls(v: SettingValues, postgres: PostgresSettings | null): Record<string, string> {
+  const mode = v.CONNECTOR_PG_SSLMODE ?? postgres?.sslMode ?? 'disable';
+  if (mode === 'disable') return {};
+  const options = {
+    'database.sslmode': mode,
+    'database.sslrootcert': v.CONNECTOR_PG_SSLROOTCERT ?? v.PG_TLS_CA_FILE,
+    'database.sslcert': v.CONNECTOR_PG_SSLCERT,
+    'database.sslkey': v.CONNECTOR_PG_SSLKEY,
+  };
+  return Object.fromEntries(Object.entries(options).filter((entry): entry is [string, string] => entry[1] !== null));
 }
 
 /** The address as it was written, without the slash that URL adds to a bare host. */

@@ -1,7 +1,14 @@
 /** The one door to ClickHouse: queries, statements and inserts of bytes over HTTP, with errors that say what to do. */
-import { createClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
+import {
+  createClient,
+  ClickHouseError,
+  type ClickHouseSettings,
+  type ClickHouseClientConfigOptions,
+} from '@clickhouse/client';
+import { Agent } from 'node:https';
 import { Readable } from 'node:stream';
 import { ServiceError } from '../errors';
+import { tlsOptions, type Tls } from '../security';
 
 export interface ClickHouseOptions {
   readonly url: string;
@@ -11,6 +18,8 @@ export interface ClickHouseOptions {
   readonly application: string;
   /** How long a request may take before it counts as unanswered. Longer than every `max_execution_time` in use. */
   readonly requestTimeoutMs: number;
+  /** null or not given: as the URL says, with the authorities that Node brings. */
+  readonly tls?: Tls | null;
 }
 
 export interface ClickHouse {
@@ -28,6 +37,21 @@ export interface ClickHouse {
 const THROW_IF = '395';
 const LOGIN_CODES = new Set(['192', '193', '194', '497', '516']);
 
+const CONNECTIONS = 16;
+
+/** ClickHouse looks at a certificate of ours only when it is told to; a password beside it counts first. */
+function tlsSettings({
+  tls,
+  password,
+}: ClickHouseOptions): Partial<Pick<ClickHouseClientConfigOptions, 'http_agent' | 'http_headers'>> {
+  if (tls === undefined || tls === null) return {};
+  const byCertificate = tls.cert !== null && password === '';
+  return {
+    http_agent: new Agent({ ...tlsOptions(tls), keepAlive: true, maxSockets: CONNECTIONS }),
+    ...(byCertificate ? { http_headers: { 'X-ClickHouse-SSL-Certificate-Auth': 'on' } } : {}),
+  };
+}
+
 /** Connects lazily: nothing is sent before the first call. Names no database, so every statement qualifies its tables. */
 export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
   const client = createClient({
@@ -36,7 +60,8 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
     password: options.password,
     application: options.application,
     request_timeout: options.requestTimeoutMs,
-    max_open_connections: 16,
+    max_open_connections: CONNECTIONS,
+    ...tlsSettings(options),
     keep_alive: { enabled: true, idle_socket_ttl: 2_000 },
     log: { level: 127 },
     clickhouse_settings: {

@@ -1,5 +1,6 @@
 /** The Debezium connector's life in Kafka Connect: registering it, looking at it, and removing it with all it holds. */
 import { ServiceError } from '../errors';
+import type { HttpEndpoint } from '../security';
 import { fillPlaceholders, PLACEHOLDER_DEFAULTS, readProfile, withDefaults } from './profile';
 import type { Profile } from './profile';
 import { openConnect, pause, traceHead } from './rest';
@@ -9,13 +10,15 @@ import type { Capture, SourceSql } from './source';
 
 /** What `applyConnector` needs. */
 export interface ApplyOptions {
-  readonly connectUrl: string;
+  readonly connectUrl: string | HttpEndpoint;
   readonly profile: Profile;
   /**
    * Values of the profile's placeholders: PG_HOST, PG_PORT, PG_USER, PG_PASSWORD, PG_DATABASE as **Kafka Connect** reaches
    * the source (inside Docker another address than ours), REGISTRY_URL for avro, and any of `PLACEHOLDER_DEFAULTS`.
    */
   readonly settings: Readonly<Record<string, string | undefined>>;
+  /** Options beyond the profile's, such as `database.sslmode`. */
+  readonly extra?: Readonly<Record<string, string>>;
   /** The source as **we** reach it; `openPostgres(PG_URL)`. The caller closes it. */
   readonly postgres: SourceSql;
   /** Which tables; the demo captures a whole schema so that new tables arrive by themselves. */
@@ -63,7 +66,7 @@ export async function applyConnector(options: ApplyOptions): Promise<ConnectorSt
     log,
   });
 
-  const wanted = { ...config, ...captureOptions(capture) };
+  const wanted = { ...config, ...captureOptions(capture), ...options.extra };
   const done = await bringTo(connect, { name, before, wanted, deadlineMs: options.deadlineMs ?? 60_000 });
   log(`connector ${name}: ${done} (${profile}, ${describeCapture(capture)})`);
   const status = await untilRunning(connect, { name, secrets, deadlineMs: options.deadlineMs ?? 60_000 });
@@ -73,7 +76,7 @@ export async function applyConnector(options: ApplyOptions): Promise<ConnectorSt
 
 /** What `deleteConnector` needs. */
 export interface DeleteOptions {
-  readonly connectUrl: string;
+  readonly connectUrl: string | HttpEndpoint;
   /** As for `applyConnector`; here only the names matter, and only when the connector is already gone. */
   readonly settings: Readonly<Record<string, string | undefined>>;
   readonly postgres: SourceSql;
@@ -109,7 +112,7 @@ export async function deleteConnector(options: DeleteOptions): Promise<void> {
 
 /** How the connector is. Throws CONNECT_UNREACHABLE; a connector that does not exist is a status, not an error. */
 export async function connectorStatus(options: {
-  readonly connectUrl: string;
+  readonly connectUrl: string | HttpEndpoint;
   readonly name?: string;
   readonly secrets?: readonly string[];
 }): Promise<ConnectorStatus> {

@@ -1,5 +1,7 @@
 /** Kafka Connect's REST interface: requests with time limits, and errors a person can act on. */
 import { ServiceError } from '../errors';
+import { httpCall, plainEndpoint } from '../http-call';
+import type { HttpEndpoint } from '../security';
 
 /** A connector's state as Kafka Connect reports it: RUNNING, PAUSED, STOPPED, FAILED, RESTARTING or UNASSIGNED. */
 export interface PartState {
@@ -38,27 +40,25 @@ const BUSY = new Set([409, 500, 503]);
 const PAUSE_MS = 200;
 
 /**
- * Opens Kafka Connect's REST interface at `url`. One request may take `requestMs`; a busy worker is asked again for `busyMs`.
+ * Opens Kafka Connect's REST interface. One request may take `requestMs`; a busy worker is asked again for `busyMs`.
  * `secrets` are cut out of every text that comes back.
  */
 export function openConnect(
-  url: string,
+  at: string | HttpEndpoint,
   options: { requestMs?: number; busyMs?: number; secrets?: readonly string[] } = {},
 ): ConnectRest {
   const { requestMs = 20_000, busyMs = 30_000, secrets = [] } = options;
 
+  const endpoint = typeof at === 'string' ? plainEndpoint(at) : at;
+
   const once = async (method: string, path: string, payload?: unknown): Promise<Answer> => {
-    const init: RequestInit = { method, signal: AbortSignal.timeout(requestMs) };
-    if (payload !== undefined) {
-      init.body = JSON.stringify(payload);
-      init.headers = { 'content-type': 'application/json' };
-    }
+    const request = { method, path: `/${path}`, timeoutMs: requestMs };
+    const json = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(payload) };
     try {
-      const response = await fetch(new URL(path, url.endsWith('/') ? url : `${url}/`), init);
-      const text = await response.text();
-      return { status: response.status, body: parseBody(text) };
+      const { status, text } = await httpCall(endpoint, payload === undefined ? request : { ...request, ...json });
+      return { status, body: parseBody(text) };
     } catch (cause) {
-      throw unreachable(url, cause);
+      throw unreachable(endpoint.url, cause);
     }
   };
 
@@ -73,38 +73,39 @@ export function openConnect(
 
   const expect = (answer: Answer, doing: string): Answer => {
     if (answer.status < 300) return answer;
+    if (answer.status === 401 || answer.status === 403) throw refusedLogin(endpoint.url, answer.status);
     throw new ServiceError('CONNECTOR_FAILED', `Kafka Connect refused to ${doing}: ${refusal(answer, secrets)}`, {
       hint: 'Correct the setting it names and run the command again; nothing was changed by the refused call.',
     });
   };
 
-  const at = (name: string, rest: string): string => `connectors/${encodeURIComponent(name)}${rest}`;
+  const path = (name: string, rest: string): string => `connectors/${encodeURIComponent(name)}${rest}`;
 
   return {
     async config(name) {
-      const answer = await call('GET', at(name, '/config'));
+      const answer = await call('GET', path(name, '/config'));
       if (answer.status === 404) return null;
       return expect(answer, 'show the connector').body as Record<string, string>;
     },
     async putConfig(name, config) {
-      expect(await call('PUT', at(name, '/config'), config), 'take the configuration');
+      expect(await call('PUT', path(name, '/config'), config), 'take the configuration');
     },
     async status(name) {
-      const answer = await call('GET', at(name, '/status'));
+      const answer = await call('GET', path(name, '/status'));
       if (answer.status === 404) return null;
       return expect(answer, 'show the status').body as RawStatus;
     },
     async stop(name) {
-      expect(await call('PUT', at(name, '/stop')), 'stop the connector');
+      expect(await call('PUT', path(name, '/stop')), 'stop the connector');
     },
     async resume(name) {
-      expect(await call('PUT', at(name, '/resume')), 'resume the connector');
+      expect(await call('PUT', path(name, '/resume')), 'resume the connector');
     },
     async deleteOffsets(name) {
-      expect(await call('DELETE', at(name, '/offsets')), 'forget the position in the source');
+      expect(await call('DELETE', path(name, '/offsets')), 'forget the position in the source');
     },
     async remove(name) {
-      const answer = await call('DELETE', at(name, ''));
+      const answer = await call('DELETE', path(name, ''));
       if (answer.status !== 404) expect(answer, 'delete the connector');
     },
   };
@@ -153,9 +154,17 @@ function refusal(answer: Answer, secrets: readonly string[]): string {
 
 function unreachable(url: string, cause: unknown): ServiceError {
   const place = safeHost(url);
-  return new ServiceError('CONNECT_UNREACHABLE', `Kafka Connect does not answer at ${place}`, {
+  const { code } = cause as { code?: unknown };
+  const why = typeof code === 'string' ? ` (${code})` : '';
+  return new ServiceError('CONNECT_UNREACHABLE', `Kafka Connect does not answer at ${place}${why}`, {
     hint: 'Check CONNECT_URL and that the worker runs (make status, make logs PART=connect).',
     cause,
+  });
+}
+
+function refusedLogin(url: string, status: number): ServiceError {
+  return new ServiceError('CONNECT_REFUSED_LOGIN', `Kafka Connect at ${safeHost(url)} refused the login (${status})`, {
+    hint: 'Set CONNECT_USER and CONNECT_PASSWORD (or CONNECT_PASSWORD_FILE), or CONNECT_TLS_CERT_FILE, to what its REST interface asks for.',
   });
 }
 

@@ -1,6 +1,14 @@
 /** The door to PostgreSQL: the only file that imports `pg`; a small pool, and errors in the service's words. */
-import { Client, Pool } from 'pg';
+import { Client, Pool, type ClientConfig } from 'pg';
 import { ServiceError } from '../errors';
+import { tlsOptions, type Tls } from '../security';
+
+/** Where a PostgreSQL is; a plain URL says the same without TLS. */
+export interface PostgresAddress {
+  /** With user and password, without ssl parameters. */
+  readonly url: string;
+  readonly tls: Tls | null;
+}
 
 export interface PostgresOptions {
   /** Milliseconds a statement may run before the server cancels it; 30,000 by default, 0 for no limit. */
@@ -21,10 +29,10 @@ export interface Postgres {
 }
 
 /** Opens a pool of at most four connections. Connects at the first query, so it fails there and not here. */
-export function openPostgres(url: string, options: PostgresOptions = {}): Postgres {
-  const at = address(url);
+export function openPostgres(source: string | PostgresAddress, options: PostgresOptions = {}): Postgres {
+  const at = addressOf(source);
   const pool = new Pool({
-    connectionString: url,
+    ...connectionOf(source),
     max: 4,
     connectionTimeoutMillis: options.connectionTimeoutMs ?? 5_000,
     statement_timeout: options.statementTimeoutMs ?? 30_000,
@@ -55,10 +63,13 @@ export function openPostgres(url: string, options: PostgresOptions = {}): Postgr
 export type PostgresSession = Pick<Postgres, 'query'>;
 
 /** Runs `use` in a connection of its own without a limit of time for its statements; ends the connection afterwards. Errors as those of `Postgres.query`. */
-export async function withSession<T>(url: string, use: (session: PostgresSession) => Promise<T>): Promise<T> {
-  const at = address(url);
+export async function withSession<T>(
+  source: string | PostgresAddress,
+  use: (session: PostgresSession) => Promise<T>,
+): Promise<T> {
+  const at = addressOf(source);
   const client = new Client({
-    connectionString: url,
+    ...connectionOf(source),
     connectionTimeoutMillis: 5_000,
     statement_timeout: 0,
     application_name: 'debezium-clickhouse',
@@ -83,8 +94,16 @@ export async function withSession<T>(url: string, use: (session: PostgresSession
   }
 }
 
+function connectionOf(source: string | PostgresAddress): ClientConfig {
+  if (typeof source === 'string') return { connectionString: source };
+  const { url, tls } = source;
+  // pg tells Node no name where the host is a number, and Node would look for another.
+  return { connectionString: url, ...(tls === null ? {} : { ssl: tlsOptions(tls, new URL(url).hostname) }) };
+}
+
 /** Host, port and database of a URL, without user and password. */
-function address(url: string): string {
+function addressOf(source: string | PostgresAddress): string {
+  const url = typeof source === 'string' ? source : source.url;
   const parsed = URL.parse(url);
   if (parsed === null || !/^postgres(ql)?:$/.test(parsed.protocol)) {
     throw new ServiceError('CONFIG_INVALID', 'PG_URL is not a URL of PostgreSQL.', {

@@ -49,7 +49,7 @@ describe('the settings', () => {
       mirrors: true,
       clickhouse: { url: 'http://localhost:8123', user: 'default', password: '', database: 'cdc' },
       postgres: null,
-      connectUrl: null,
+      connect: null,
       block: { rows: 50_000, bytes: 16 * 1024 * 1024, ageMs: 250 },
       guardMs: 30_000,
       insertTimeoutMs: 30_000,
@@ -212,6 +212,8 @@ describe('the parts of a URL', () => {
       CH_USER: 'y',
     });
     expect(postgres).toEqual({
+      sslMode: 'disable',
+      tls: null,
       url: 'postgres://u:p%40ss%2Fword%25@h:1/d',
       host: 'h',
       port: 1,
@@ -219,7 +221,7 @@ describe('the parts of a URL', () => {
       password: 'p@ss/word%',
       database: 'd',
     });
-    expect(clickhouse).toEqual({ url: 'https://z:2', user: 'y', password: 'b', database: 'cdc' });
+    expect(clickhouse).toMatchObject({ url: 'https://z:2', user: 'y', password: 'b', database: 'cdc' });
   });
 
   test('are hidden by a URL of a later place, and replace one of an earlier place', () => {
@@ -227,14 +229,14 @@ describe('the parts of a URL', () => {
     expect(load({ PG_DATABASE: 'other' }).postgres?.url).toBe('postgres://u:p@h:1/other');
     writeFileSync(join(cwd, '.env'), 'CH_PASSWORD=old\nPG_USER=old\n');
     const { clickhouse, postgres } = load({ CH_URL: 'http://new:3', PG_URL: 'postgres://new/n' });
-    expect(clickhouse).toEqual({ url: 'http://new:3', user: 'default', password: '', database: 'kept' });
+    expect(clickhouse).toEqual({ url: 'http://new:3', user: 'default', password: '', database: 'kept', tls: null });
     expect(postgres).toMatchObject({ user: 'postgres', port: 5432, database: 'n' });
   });
 
   test('are enough without a URL, and keep the parameters of one', () => {
     expect(load({ PG_HOST: 'db', PG_USER: 'me' }).postgres).toMatchObject({ host: 'db', user: 'me', database: 'me' });
-    expect(load({ PG_URL: 'postgres://u@h/d?sslmode=require', PG_PORT: '7' }).postgres?.url).toBe(
-      'postgres://u@h:7/d?sslmode=require',
+    expect(load({ PG_URL: 'postgres://u@h/d?application_name=x', PG_PORT: '7' }).postgres?.url).toBe(
+      'postgres://u@h:7/d?application_name=x',
     );
   });
 
