@@ -22,6 +22,10 @@ void runCli(process.argv.slice(2), {
   loadVerify: () => require('./cli-verify') as ReturnType<Surroundings['loadVerify']>,
   loadReplay: () => require('./cli-replay') as ReturnType<Surroundings['loadReplay']>,
   loadRebuild: () => require('./cli-rebuild') as ReturnType<Surroundings['loadRebuild']>,
+  operations: {
+    quarantine: () => require('./cli-quarantine') as ReturnType<Surroundings['operations']['quarantine']>,
+    inspect: () => require('./cli-inspect') as ReturnType<Surroundings['operations']['inspect']>,
+  },
 }).then((exitCode) => {
   process.exitCode = exitCode;
   // All is closed by now; should a connection be left open after all, it must not keep a stopped service alive.

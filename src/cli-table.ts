@@ -49,7 +49,7 @@ export function shrink(widths: readonly number[], room: number, from?: readonly 
 }
 
 /** A value must not move the cursor, change colours or turn the direction of writing. */
-function withoutControls(text: string): string {
+export function withoutControls(text: string): string {
   return text.replaceAll(
     /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
     (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,

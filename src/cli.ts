@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type * as check from './cli-check';
 import type * as connectors from './cli-connectors';
+import { addOperations, type LoadOperations } from './cli-operations';
 import { EXIT, exitCodeOf, failureBlock } from './cli-failure';
 import type * as rebuild from './cli-rebuild';
 import type * as replay from './cli-replay';
@@ -33,6 +34,7 @@ export interface Surroundings {
   readonly loadVerify: () => Pick<typeof verify, 'runVerify'>;
   readonly loadReplay: () => Pick<typeof replay, 'replayCommand'>;
   readonly loadRebuild: () => Pick<typeof rebuild, 'rebuildCommand'>;
+  readonly operations: LoadOperations;
 }
 
 /** Runs one command; `args` without node and script. Never throws: what goes wrong is printed, and is in the exit code. */
@@ -147,6 +149,8 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
       const what = { tables, sample, values: values === true ? 'shown' : 'hidden' } as const;
       end(await around.loadVerify().runVerify(configOf(command), what, formOf(command), around.print));
     });
+
+  addOperations(program, { configOf, formOf, print: around.print, end, load: around.operations });
 
   const connector = program.command('connectors').description('The Debezium connector in Kafka Connect.');
   addSettings(

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kafka } from 'kafkajs';
 import { ServiceError } from '../errors';
-import type { TopicPartition } from '../model';
+import type { RecordCursor, TopicPartition } from '../model';
 import { adminRequests, createKafka, unreachable, type KafkaOptions } from './client';
 import type { Bounds } from './log';
 import { handOverWholeBatches, toChunk } from './whole-batches';
@@ -17,8 +17,17 @@ export interface ReadRecord extends TopicPartition {
   readonly offset: number;
   /** Milliseconds since the epoch. */
   readonly timestampMs: number;
-  /** Empty for a null value. Valid until the visit returns. */
+  /** Empty for a null value. Valid until the visit returns, as the key and the headers are. */
   readonly value: Uint8Array;
+  /** null for a tombstone's value, and for a null key. */
+  readonly parts: RecordParts;
+}
+
+export interface RecordParts {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** Their count and all, undecoded. */
+  readonly headers: Uint8Array;
 }
 
 export interface KafkaReader {
@@ -136,10 +145,11 @@ async function readRanges({ kafka, options, open, visit, signal }: Reading): Pro
         if (range === undefined || payload.isStale()) return Promise.resolve();
         const records = toChunk(batch, 0).records();
         while (records.next()) {
-          const { offset, timestampMs, bytes, valueStart, valueEnd } = records;
+          const { offset, timestampMs } = records;
           if (offset < range.from || (range.to !== null && offset >= range.to)) continue;
-          const value = valueStart < 0 ? new Uint8Array(0) : bytes.subarray(valueStart, valueEnd);
-          if (visit({ topic: batch.topic, partition: batch.partition, offset, timestampMs, value }) === 'stop') {
+          const parts = partsOf(records);
+          const value = parts.value ?? new Uint8Array(0);
+          if (visit({ topic: batch.topic, partition: batch.partition, offset, timestampMs, value, parts }) === 'stop') {
             open.clear();
             end();
             break;
@@ -156,6 +166,16 @@ async function readRanges({ kafka, options, open, visit, signal }: Reading): Pro
     finished.promise.catch(() => undefined);
     await consumer.disconnect().catch(() => undefined);
   }
+}
+
+function partsOf(cursor: RecordCursor): RecordParts {
+  const { bytes, keyStart, keyEnd, valueStart, valueEnd, headersStart, headersEnd } = cursor;
+  const range = (start: number, end: number): Uint8Array | null => (start < 0 ? null : bytes.subarray(start, end));
+  return {
+    key: range(keyStart, keyEnd),
+    value: range(valueStart, valueEnd),
+    headers: bytes.subarray(headersStart, headersEnd),
+  };
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

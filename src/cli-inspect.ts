@@ -1,0 +1,223 @@
+/** `inspect`: one record, explained step by step, and what of it is in ClickHouse. Kafka is read beside the group. */
+import { EXIT } from './cli-failure';
+import { mirrorName, publicName } from './clickhouse/ddl';
+import { mirrorLayout } from './clickhouse/mirror-layout';
+import { openQuarantine, WHOLE_QUARANTINE } from './clickhouse/quarantine';
+import { writtenRows, type WrittenChange, type WrittenRow, type WrittenRows } from './clickhouse/written-rows';
+import { placeOf, type Place } from './cli-place';
+import { withoutControls } from './cli-table';
+import type { Config } from './config';
+import type { KeptRecord } from './delivery/kept-records';
+import { explainEnvelope, explainMode, explainTypes, type Step } from './inspect/explain';
+import { openReader, type KafkaReader } from './kafka/reader';
+import { tableName } from './model';
+import type { ChangeBlock } from './plan/change-block';
+import type { MirrorRows } from './plan/mirror-rows';
+import { readTable } from './postgres/catalogue';
+import { openPostgres } from './postgres/client';
+import { connectTarget, databasesOf, filterOf } from './wiring';
+
+export interface InspectFlags {
+  readonly values?: true;
+}
+
+export interface Explanation extends Place {
+  readonly steps: readonly Step[];
+}
+
+const READ_MS = 30_000;
+
+/** 0 where the record was found in Kafka or in ClickHouse, 1 where neither has it. */
+export async function inspectCommand(
+  config: Config,
+  text: string,
+  { values }: InspectFlags,
+  { form, print }: { readonly form: 'text' | 'json'; readonly print: (text: string) => void },
+): Promise<number> {
+  const place = placeOf(text);
+  const { found, explanation } = await inspect(config, place, values === true ? 'shown' : 'hidden');
+  if (form === 'json') print(JSON.stringify(explanation, null, 2));
+  else for (const line of explanationText(explanation)) print(line);
+  return found ? EXIT.done : EXIT.findings;
+}
+
+export function explanationText({ topic, partition, offset, steps }: Explanation): string[] {
+  return [
+    `${topic}:${partition}:${offset}`,
+    ...steps.flatMap(({ step, lines }, index) => [
+      `${index + 1}. ${step}`,
+      ...lines.map((line) => `   ${withoutControls(line)}`),
+    ]),
+  ];
+}
+
+interface Looking {
+  readonly config: Config;
+  readonly place: Place;
+  readonly values: 'hidden' | 'shown';
+  readonly rows: WrittenRows;
+}
+
+async function inspect(
+  config: Config,
+  place: Place,
+  values: 'hidden' | 'shown',
+): Promise<{ found: boolean; explanation: Explanation }> {
+  const reader = openReader({ ...config.kafka, holdMs: 0 });
+  const clickhouse = connectTarget(config);
+  const { machinery } = databasesOf(config);
+  const looking: Looking = { config, place, values, rows: writtenRows(clickhouse, machinery) };
+  try {
+    const [record, reason] = await fetchOne(place, reader);
+    const opened = record === null ? null : await openRecord(record, looking);
+    const steps = [...(opened?.steps ?? [{ step: 'bytes' as const, lines: [reason] }])];
+    const [held] = await openQuarantine(clickhouse, machinery).records(
+      { ...WHOLE_QUARANTINE, place, states: 'all' },
+      1,
+    );
+    const written = await looking.rows.change(place);
+    const lines = [
+      written === null ? 'changes: no row at this offset.' : changeLine(written),
+      ...(held === undefined ? [] : [`quarantine: ${held.code}, ${held.state}: ${held.message}`]),
+      ...(await keyLines(written, opened, looking)),
+    ];
+    const found = record !== null || written !== null || held !== undefined;
+    return { found, explanation: { ...place, steps: [...steps, { step: 'rows', lines }] } };
+  } finally {
+    await Promise.allSettled([reader.close(), clickhouse.close()]);
+  }
+}
+
+interface OpenedRecord {
+  readonly steps: readonly Step[];
+  readonly change: ChangeBlock | null;
+  /** The row of the key, where it can be read. */
+  readonly images: MirrorRows | null;
+}
+
+async function openRecord(record: KeptRecord, { config, place, values, rows }: Looking): Promise<OpenedRecord> {
+  const options = { filter: filterOf(config), values, placeholder: config.unavailableValue };
+  const { steps, change } = explainEnvelope(place, record, options);
+  if (change === null) return { steps, change, images: null };
+  const typed = await typesOf(change, place, config, rows);
+  return { steps: [...steps, ...typed.steps], change, images: typed.images };
+}
+
+async function keyLines(
+  written: WrittenChange | null,
+  opened: OpenedRecord | null,
+  { config, place, values, rows }: Looking,
+): Promise<string[]> {
+  const name = written === null ? nameOf(opened?.change) : { schema: written.schema, table: written.table };
+  if (name === null) return [];
+  const key = written === null ? opened?.change?.key.textAt(0) : written.key;
+  const newer = key ? await newerLine(place, name, key, rows) : [];
+  const images = opened?.images ?? null;
+  return images === null ? newer : [...newer, ...(await mirrorLines(config, name, place, { images, rows, values }))];
+}
+
+async function fetchOne(place: Place, reader: KafkaReader): Promise<[KeptRecord, ''] | [null, string]> {
+  const { topic, partition, offset } = place;
+  if (!(await reader.topics()).includes(topic)) return [null, `Kafka has no topic ${topic}.`];
+  const held = (await reader.bounds(topic)).find((one) => one.partition === partition);
+  if (held === undefined) return [null, `The topic has no partition ${partition}.`];
+  if (offset < held.low) return [null, `Kafka has dropped it: the partition begins at offset ${held.low} now.`];
+  if (offset >= held.high) return [null, `The partition ends before it, at offset ${held.high}.`];
+  const records: KeptRecord[] = [];
+  await reader.read(
+    [{ topic, partition, from: offset, to: offset + 1 }],
+    ({ timestampMs, parts: { key, value, headers } }) => {
+      const copy = (bytes: Uint8Array | null): Uint8Array | null => (bytes === null ? null : Uint8Array.from(bytes));
+      records.push({ offset, timestampMs, key: copy(key), value: copy(value), headers: Uint8Array.from(headers) });
+      return 'stop';
+    },
+    AbortSignal.timeout(READ_MS),
+  );
+  const [record] = records;
+  if (record !== undefined) return [record, ''];
+  return [null, 'No record is visible there: it is the end of a transaction, or of one that was aborted.'];
+}
+
+async function typesOf(
+  change: ChangeBlock,
+  place: Place,
+  config: Config,
+  rows: WrittenRows,
+): Promise<{ steps: Step[]; images: MirrorRows | null }> {
+  const table = change.tables[0] ?? { schema: '', name: '' };
+  const say = (line: string): { steps: Step[]; images: null } => ({
+    steps: [{ step: 'types', lines: [line] }],
+    images: null,
+  });
+  if (config.postgres === null)
+    return say('PG_URL is not set, so the types are not known: it is audited, not mirrored.');
+  const postgres = openPostgres(config.postgres.url);
+  try {
+    const source = await readTable((sql, params) => postgres.query(sql, params), table.schema, table.name);
+    if (source === null) return say(`PostgreSQL has no table ${tableName(table)} (any more): TABLE_UNKNOWN.`);
+    const layout = mirrorLayout(source);
+    if ('code' in layout) return say(`The table is audited, not mirrored: ${layout.code}.`);
+    const typed = explainTypes(change, source, layout, config.unavailableValue);
+    const facts = {
+      identity: source.identity,
+      placeholder: config.unavailableValue,
+      highest: await rows.highest(place),
+    };
+    return { steps: [typed.step, explainMode(change, facts)], images: typed.images };
+  } finally {
+    await postgres.close();
+  }
+}
+
+function nameOf(change: ChangeBlock | null | undefined): { schema: string; table: string } | null {
+  const table = change?.tables[0];
+  return table === undefined ? null : { schema: table.schema, table: table.name };
+}
+
+const COUNTED = [
+  'it counts',
+  'Debezium had sent it before, so it counts in no view',
+  'it was forgotten, so its key and images are empty',
+];
+
+function changeLine({ ingestedAt, redelivered, unavailable }: WrittenChange): string {
+  const withheld = unavailable.length === 0 ? '' : `, withheld: ${unavailable.join(', ')}`;
+  return `changes: one row, written ${ingestedAt}; ${COUNTED[redelivered] ?? ''}${withheld}.`;
+}
+
+async function newerLine(
+  place: Place,
+  name: { schema: string; table: string },
+  key: string,
+  rows: WrittenRows,
+): Promise<string[]> {
+  const newest = await rows.newestOfKey({ ...place, ...name }, key);
+  if (newest === null || newest === place.offset) return [];
+  return newest > place.offset
+    ? [`A newer event of the same key is in changes, at offset ${newest}: it decides the mirror.`]
+    : [];
+}
+
+async function mirrorLines(
+  config: Config,
+  { schema, table }: { schema: string; table: string },
+  place: Place,
+  { images, rows, values }: { images: MirrorRows; rows: WrittenRows; values: 'hidden' | 'shown' },
+): Promise<string[]> {
+  const route = config.tables.routes.get(tableName({ schema, name: table }));
+  if (route === null) return ['mirror: ROUTES leaves the table out.'];
+  const mirror = mirrorName(route ?? publicName(schema, table));
+  if (!(await rows.stands(mirror))) return [`mirror: there is no ${mirror}.`];
+  const standing = await rows.ofKey(mirror, images);
+  if (standing.length === 0) return [`${mirror}: no row of its key stands.`];
+  return standing.flatMap((row) => rowLines(mirror, row, place, values));
+}
+
+function rowLines(mirror: string, row: WrittenRow, place: Place, values: 'hidden' | 'shown'): string[] {
+  const own = row.topic === place.topic && row.partition === place.partition && row.offset === place.offset;
+  const from = own ? 'from this record' : `from ${row.topic}:${row.partition}:${row.offset}`;
+  return [
+    `${mirror}: a row of its key stands, sign ${row.sign}, ${from}, committed ${row.committed}.`,
+    ...(values === 'shown' ? [`  ${JSON.stringify(row.values)}`] : []),
+  ];
+}
