@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down clean distclean status env psql logs build install node-check test chaos check
+.PHONY: help demo up down clean distclean status env psql logs build install node-check test chaos bench check
 
 # What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
 STACK_CLI := npm run -s stack --
@@ -47,6 +47,9 @@ test: $(BUILT) ## all tests: unit tests, the model, and integration tests on rea
 
 chaos: $(BUILT) ## break everything at random moments and compare: SEED=1 MINUTES=3 SEEDS=50; goes on where it stopped
 	@npx node -r ./test/unit/cli-typescript.cjs test/chaos/run.ts
+
+bench: $(BUILT) ## ours, ClickHouse's Kafka engine, a plain consumer and the floor, side by side: CHANGES=2000000 REPEAT=3
+	@npx node -r ./test/unit/cli-typescript.cjs bench/run.ts
 
 check: $(LOCKFILE) ## types, style, layout, formatting, the Compose file
 	@npm run -s check
