@@ -153,5 +153,7 @@ export function readerOptions(brokers: string): Parameters<typeof openReader>[0]
     groupId: 'benchmarks',
     sessionTimeoutMs: 30_000,
     holdMs: 60_000,
+    tls: null,
+    sasl: null,
   };
 }
