@@ -92,7 +92,12 @@ module.exports = {
     door('winston', 'telemetry/log'),
     door('commander', 'cli[a-z-]*'),
     door('cli-table3', 'cli[a-z-]*'),
-    { name: 'src-never-imports-test', severity: 'error', from: { path: '^src/' }, to: { path: '^(test|stack|demo|bench)/' } },
+    {
+      name: 'src-never-imports-test',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|stack|demo|bench)/' },
+    },
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },
