@@ -1,10 +1,11 @@
 /** The architecture, as rules that fail the build. docs/ARCHITECTURE.md says why. */
 const PURE =
   '^src/(model|errors|events|config-patterns|config-forms)\\.ts$|^src/(debezium|plan)/' +
-  '|^src/clickhouse/(byte-stream|column[a-z-]*|native|ddl|ddl-history|mirror-layout|mirror-type|quote|change-expression|low-cardinality)\\.ts$|^src/kafka/(offsets|record-batch)\\.ts$' +
+  '|^src/clickhouse/(byte-stream|column[a-z-]*|native|ddl|ddl-history|mirror-layout|mirror-type|image-codec|quote|change-expression|change-notation|low-cardinality)\\.ts$|^src/kafka/(offsets|record-batch)\\.ts$' +
   '|^src/check/(facts|findings|connector-options|report)\\.ts$';
 /** The parts of clickhouse/ that are data and bytes only, which decoding writes into. */
-const COLUMNS = '^src/clickhouse/(byte-stream|column[a-z-]*|native|low-cardinality|mirror-layout|mirror-type)\\.ts$';
+const COLUMNS =
+  '^src/clickhouse/(byte-stream|column[a-z-]*|native|low-cardinality|mirror-layout|mirror-type|image-codec)\\.ts$';
 const EDGES = 'kafka|clickhouse|postgres|connect';
 
 const door = (pkg, files) => ({

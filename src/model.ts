@@ -108,6 +108,32 @@ export interface WireSchema {
 /** The default of Debezium's `unavailable.value.placeholder`. */
 export const DEFAULT_PLACEHOLDER = '__debezium_unavailable_value';
 
+/** The connector's options that decide how a value stands in its JSON, where the JSON does not say so itself. */
+export interface ConnectorModes {
+  /** `decimal.handling.mode`. */
+  readonly decimal: 'precise' | 'double' | 'string';
+  /** `value.converter.decimal.format`; counts with `precise` only. */
+  readonly decimalFormat: 'BASE64' | 'NUMERIC';
+  /** `time.precision.mode`. */
+  readonly time: 'adaptive' | 'adaptive_time_microseconds' | 'connect' | 'isostring' | 'microseconds' | 'nanoseconds';
+  /** `binary.handling.mode`. */
+  readonly binary: 'bytes' | 'base64' | 'base64-url-safe' | 'hex';
+  /** `interval.handling.mode`. */
+  readonly interval: 'numeric' | 'string';
+  /** `hstore.handling.mode`. */
+  readonly hstore: 'json' | 'map';
+}
+
+/** The modes of this project's connector profiles, and of every row of `changes` that says nothing else. */
+export const PROFILE_MODES: ConnectorModes = {
+  decimal: 'string',
+  decimalFormat: 'BASE64',
+  time: 'microseconds',
+  binary: 'hex',
+  interval: 'string',
+  hstore: 'json',
+};
+
 /** How a source table identifies the old row in the WAL (`pg_class.relreplident`). */
 export type ReplicaIdentity = 'full' | 'default' | 'index' | 'nothing';
 

@@ -1,6 +1,19 @@
 /** One SQL expression per column that turns the JSON text of an image in `changes` into the column's typed value. */
+import {
+  divisibleText,
+  durationText,
+  isoDays,
+  isoMicroseconds,
+  microseconds,
+  rawElements,
+  rawField,
+  rawScalar,
+  unscaledText,
+  withNames,
+} from './change-notation';
+import { profileCodec } from './image-codec';
 import type { MirrorColumn } from './mirror-layout';
-import type { WireCodec, WireForm } from './mirror-type';
+import type { ImageCodec, Notation, WireCodec, WireForm } from './mirror-type';
 import { quoteText } from './quote';
 
 /** Microseconds of the first and last instant that DateTime64(6) shows, as in the transcoder. */
@@ -21,7 +34,8 @@ interface Extraction {
 const same = (x: string): string => x;
 
 /** The forms that are taken out of the JSON in a way of their own, by image and quoted name. */
-const WHOLE: Partial<Record<WireForm, (image: string, name: string) => string>> = {
+const WHOLE: Partial<Record<WireForm | 'object', (image: string, name: string) => string>> = {
+  object: (image, name) => `JSONExtract(${image}, ${name}, 'Map(String, Nullable(String))')`,
   json: (image, name) => `nullIf(nullIf(JSONExtractRaw(${image}, ${name}), ''), 'null')`,
   hstore: (image, name) => `JSONExtract(JSONExtractString(${image}, ${name}), 'Map(String, Nullable(String))')`,
   point: (image, name) =>
@@ -34,22 +48,43 @@ const WHOLE: Partial<Record<WireForm, (image: string, name: string) => string>> 
  * The typed value of a column in `image`, a column of `changes` that holds an image or ''. Values that do not fit are
  * clamped as in the mirror, except that digits of an unconstrained numeric beyond the 38th are cut, not rounded, and
  * that numbers inside a value kept as JSON text (line, circle) lose a trailing `.0`.
+ * @param codec how the value stands in the image
  */
-export function changeExpression(column: MirrorColumn, image: string): string {
+export function changeExpression(
+  column: MirrorColumn,
+  image: string,
+  codec: ImageCodec = profileCodec(column.codec),
+): string {
   const name = quoteText(column.name);
-  if (column.codec.array) return arrayExpression(column, image, name);
-  const whole = WHOLE[column.codec.form];
+  if (codec.array) return arrayExpression({ column, image, name, codec });
+  if (codec.notation === 'number') return extraction(column, codec).value(rawScalar(rawField(image, column.name)));
+  if (codec.notation === 'scaled') {
+    const scale = `ifNull(JSONExtract(${image}, ${name}, 'scale', 'Nullable(Int32)'), 0)`;
+    return decimalOf(codec, unscaledText(`JSONExtract(${image}, ${name}, 'value', 'Nullable(String)')`, scale));
+  }
+  const whole = WHOLE[codec.notation === 'object' ? (codec.form === 'text' ? 'json' : 'object') : codec.form];
   if (whole !== undefined) return whole(image, name);
-  const { type, value } = extraction(column);
+  const { type, value } = extraction(column, codec);
   return value(`JSONExtract(${image}, ${name}, 'Nullable(${type})')`);
 }
 
-function arrayExpression(column: MirrorColumn, image: string, name: string): string {
-  if (column.codec.form === 'ewkb') {
-    const element = `if(x = 'null', NULL, hex(base64Decode(JSONExtractString(x, 'wkb'))))`;
-    return `arrayMap(x -> ${element}, JSONExtractArrayRaw(${image}, ${name}))`;
+interface Place {
+  readonly column: MirrorColumn;
+  readonly image: string;
+  readonly name: string;
+  readonly codec: ImageCodec;
+}
+
+function arrayExpression({ column, image, name, codec }: Place): string {
+  const each = (element: string): string => `arrayMap(x -> ${element}, JSONExtractArrayRaw(${image}, ${name}))`;
+  if (codec.form === 'ewkb') return each(`if(x = 'null', NULL, hex(base64Decode(JSONExtractString(x, 'wkb'))))`);
+  if (codec.notation === 'object') return each(`nullIf(x, 'null')`);
+  if (codec.notation === 'scaled') {
+    const text = unscaledText(`if(x = 'null', NULL, JSONExtractString(x, 'value'))`, `JSONExtractInt(x, 'scale')`);
+    return each(decimalOf(codec, text));
   }
-  const { type, value } = extraction(column);
+  const { type, value } = extraction(column, codec);
+  if (codec.notation === 'number') return `arrayMap(x -> ${value('x')}, ${rawElements(rawField(image, column.name))})`;
   const elements = `JSONExtract(${image}, ${name}, 'Array(Nullable(${type}))')`;
   return value === same ? elements : `arrayMap(x -> ${value('x')}, ${elements})`;
 }
@@ -59,28 +94,56 @@ function bareType({ type }: MirrorColumn): string {
   return type.replace(/^Array\((.*)\)$/, '$1').replace(/^Nullable\((.*)\)$/, '$1');
 }
 
-function extraction(column: MirrorColumn): Extraction {
-  const { codec } = column;
+function extraction(column: MirrorColumn, codec: ImageCodec): Extraction {
   if (codec.form === 'int' || codec.form === 'float' || codec.form === 'bool')
     return { type: bareType(column), value: same };
   return SCALARS[codec.form]?.(codec) ?? { type: 'String', value: same };
 }
 
 /** What is made of a value that is not already of its type. */
-const SCALARS: Partial<Record<WireForm, (codec: WireCodec) => Extraction>> = {
-  date: () => ({ type: 'Int64', value: dateOf }),
-  timestamp: () => ({ type: 'Int64', value: timestampOf }),
-  time: () => ({
-    type: 'Int64',
-    value: (x) => `CAST(CAST(${x}, 'Nullable(Decimal(38, 6))') / 1000000, 'Nullable(Time64(6))')`,
-  }),
+const SCALARS: Partial<Record<WireForm, (codec: ImageCodec) => Extraction>> = {
+  text: textOf,
+  date: ({ notation }) =>
+    notation === 'iso' ? { type: 'String', value: (x) => dateOf(isoDays(x)) } : { type: 'Int64', value: dateOf },
+  timestamp: ({ notation }) => {
+    if (notation === 'iso') return { type: 'String', value: timestamptzOf };
+    return notation === 'milliseconds' || notation === 'nanoseconds'
+      ? { type: 'Int64', value: (x) => timestampOf(microseconds(x, notation)) }
+      : { type: 'Int64', value: timestampOf };
+  },
+  time: ({ notation }) =>
+    notation === 'iso'
+      ? { type: 'String', value: (x) => timeOf(isoMicroseconds(x), 1_000_000) }
+      : { type: 'Int64', value: (x) => timeOf(x, UNITS_IN_A_SECOND[notation] ?? 1_000_000) },
   bit: () => ({ type: 'Bool', value: (x) => `CAST(CAST(${x}, 'Nullable(UInt8)'), 'Nullable(String)')` }),
-  hex: () => ({ type: 'String', value: (x) => `unhex(${x})` }),
+  hex: ({ notation }) => ({
+    type: 'String',
+    value: (x) => (notation === 'base64' ? `tryBase64Decode(translate(${x}, '-_', '+/'))` : `unhex(${x})`),
+  }),
   uuid: () => ({ type: 'String', value: (x) => `toUUIDOrNull(${x})` }),
   bits: ({ width }) => ({ type: 'String', value: (x) => bitsOf(width, x) }),
-  decimal: (codec) => ({ type: 'String', value: (x) => decimalOf(codec, x) }),
+  decimal: (codec) => ({ type: 'String', value: (x) => decimalOf(codec, decimalText(codec, x)) }),
   timestamptz: () => ({ type: 'String', value: timestamptzOf }),
 };
+
+const UNITS_IN_A_SECOND: Partial<Record<Notation, number>> = { milliseconds: 1_000, nanoseconds: 1_000_000_000 };
+
+/** Intervals, and numerics with more digits than any Decimal, are text in the mirror. */
+function textOf(codec: ImageCodec): Extraction {
+  if (codec.notation === 'duration') return { type: 'Int64', value: durationText };
+  return { type: 'String', value: codec.notation === 'unscaled' ? (x) => decimalText(codec, x) : same };
+}
+
+/** A decimal as text, whatever its notation. Scales above 1,000 are PostgreSQL's negative ones, taken as unsigned. */
+function decimalText({ notation, wireScale }: ImageCodec, x: string): string {
+  if (notation !== 'unscaled') return x;
+  return wireScale > 1_000 ? divisibleText(x, wireScale) : unscaledText(x, String(wireScale));
+}
+
+function timeOf(x: string, units: number): string {
+  const digits = String(units).length - 1;
+  return `CAST(CAST(${x}, 'Nullable(Decimal(38, ${digits}))') / ${units}, 'Nullable(Time64(6))')`;
+}
 
 // least() and greatest() pass over NULL and would make a date of it; a comparison with NULL chooses the last branch.
 function dateOf(x: string): string {
@@ -117,9 +180,11 @@ function bitsOf(width: number, x: string): string {
 function decimalOf({ precision, scale }: WireCodec, x: string): string {
   const digits = '9'.repeat(precision - scale) || '0';
   const largest = scale > 0 ? `${digits}.${'9'.repeat(scale)}` : digits;
+  const held = `toDecimal256OrNull(t, ${scale})`;
+  const limit = `toDecimal256('${largest}', ${scale})`;
   const fitting =
-    `multiIf(isNull(${x}), NULL, ${x} IN ('NAN', 'NaN', 'POSITIVE_INFINITY', 'Infinity'), '${largest}', ` +
-    `${x} IN ('NEGATIVE_INFINITY', '-Infinity'), '-${largest}', isNotNull(toDecimal256OrNull(${x}, ${scale})), ${x}, ` +
-    `startsWith(${x}, '-'), '-${largest}', '${largest}')`;
-  return `CAST(${fitting}, 'Nullable(Decimal(${precision}, ${scale}))')`;
+    `multiIf(isNull(t), NULL, t IN ('NAN', 'NaN', 'POSITIVE_INFINITY', 'Infinity'), ${limit}, ` +
+    `t IN ('NEGATIVE_INFINITY', '-Infinity'), -${limit}, isNull(${held}) OR abs(${held}) > ${limit}, ` +
+    `if(startsWith(t, '-'), -${limit}, ${limit}), ${held})`;
+  return `CAST(${withNames({ t: x }, fitting)}, 'Nullable(Decimal(${precision}, ${scale}))')`;
 }

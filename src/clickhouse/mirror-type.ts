@@ -50,6 +50,31 @@ export interface WireCodec {
   readonly scale: number;
 }
 
+/**
+ * How a value of a form is written where that is not the way of our profile. Times: a count of another unit, or ISO 8601
+ * text. `base64` (either alphabet) for bytes. Decimals: `unscaled` is base64 of a big-endian two's complement integer,
+ * to be divided by 10^`wireScale`; `scaled` the object {scale, value} of such a one; `number` a JSON number, with an
+ * exponent perhaps. `duration`: an interval as a count of microseconds. `object`: an hstore as an object, not as its text.
+ */
+export type Notation =
+  | 'profile'
+  | 'milliseconds'
+  | 'nanoseconds'
+  | 'iso'
+  | 'base64'
+  | 'unscaled'
+  | 'scaled'
+  | 'number'
+  | 'duration'
+  | 'object';
+
+/** How a column's value is read from the JSON of certain images. */
+export interface ImageCodec extends WireCodec {
+  readonly notation: Notation;
+  /** Of `unscaled`; else 0. */
+  readonly wireScale: number;
+}
+
 /** What a column is in the mirror. */
 export interface MirrorType {
   /** The column's type in ClickHouse. */

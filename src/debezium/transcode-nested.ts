@@ -67,8 +67,11 @@ export const readPoint: ValueReader = (b, at, end, column) => {
 /** The text inside the string that holds an hstore; shared, because no reader is interrupted by another. */
 let inner = new Uint8Array(4096);
 
-/** hstore: a JSON string that holds an object of strings and nulls, into Map(String, Nullable(String)). */
+/**
+ * hstore: an object of strings and nulls, or a JSON string that holds one, into Map(String, Nullable(String)).
+ */
 export const readHstore: ValueReader = (b, at, end, column) => {
+  if (b[at] === OPEN_OBJECT) return readHstoreObject(b, at, end, column);
   const close = b[at] === QUOTE ? closingQuote(b, at + 1, end) : -1;
   if (close < 0) return -1;
   if (inner.length < close - at) inner = new Uint8Array((close - at) * 2);
@@ -77,6 +80,14 @@ export const readHstore: ValueReader = (b, at, end, column) => {
   if (!readPairs(inner, length, map.element as TupleColumn)) return -1;
   map.endRow();
   return close + 1;
+};
+
+const readHstoreObject: ValueReader = (b, at, end, column) => {
+  const close = skipValue(b, at, end);
+  const map = column as ArrayColumn;
+  if (close < 0 || !readPairs(b.subarray(at, close), close - at, map.element as TupleColumn)) return -1;
+  map.endRow();
+  return close;
 };
 
 function readPairs(b: Uint8Array, end: number, pairs: TupleColumn): boolean {

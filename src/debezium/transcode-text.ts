@@ -1,9 +1,10 @@
 /** Reads what becomes text or raw bytes: strings, bytea, UUIDs, bit strings, geometries. */
 import type { FixedColumn } from '../clickhouse/column-fixed';
 import type { StringColumn } from '../clickhouse/column-string';
+import { decodeBase64, decoded } from './base64';
 import { skipSpace, skipString, skipValue, unescapeInto } from './json-scan';
 import { boolAt } from './transcode-number';
-import { closingQuote, HEX_DIGIT, QUOTE, type ValueReader } from './transcode-value';
+import { bigInt64, closingQuote, HEX_DIGIT, QUOTE, readInt64, type ValueReader } from './transcode-value';
 
 const BACKSLASH = 0x5c;
 
@@ -58,6 +59,47 @@ export const readHex: ValueReader = (b, at, end, column) => {
   return close + 1;
 };
 
+/** bytea in base64 of either alphabet. */
+export const readBase64: ValueReader = (b, at, end, column) => {
+  const close = b[at] === QUOTE ? closingQuote(b, at + 1, end) : -1;
+  if (close < 0 || !decodeBase64(b, at + 1, close)) return -1;
+  (column as StringColumn).appendBytes(decoded.bytes, 0, decoded.length);
+  return close + 1;
+};
+
+const MICROSECONDS_OF = { hour: 3600000000n, minute: 60000000n, second: 1000000n };
+
+/**
+ * interval as a count of microseconds, written as the ISO 8601 text of the other mode. Debezium has made days of months
+ * and hours of days by then, so that only an interval of hours and less is what it was.
+ */
+export const readDuration: ValueReader = (b, at, end, column) => {
+  if (b[at] === QUOTE) return readText(b, at, end, column);
+  const next = readInt64(b, at, end);
+  if (next < 0) return -1;
+  (column as StringColumn).appendText(durationText(bigInt64()));
+  return next;
+};
+
+/** `P0Y0M0DT-4H-5M-6.5S`: each part with its own sign, the fraction without trailing zeros. */
+export function durationText(micros: bigint): string {
+  const { hour, minute, second } = MICROSECONDS_OF;
+  const rest = micros % minute;
+  const fraction = String(abs(rest % second))
+    .padStart(6, '0')
+    .replace(/0+$/, '');
+  const seconds = `${rest < 0n ? '-' : ''}${abs(rest / second)}${fraction === '' ? '' : `.${fraction}`}`;
+  return `P0Y0M0DT${micros / hour}H${(micros % hour) / minute}M${seconds}S`;
+}
+
+function abs(value: bigint): bigint {
+  return value < 0n ? -value : value;
+}
+
+/** hstore that is kept as text: a JSON string of an object, or the object itself. */
+export const readTextOrObject: ValueReader = (b, at, end, column) =>
+  b[at] === QUOTE ? readText(b, at, end, column) : readJson(b, at, end, column);
+
 const uuidWords = new Int32Array(4);
 /** ClickHouse keeps a UUID as two little-endian 64-bit halves, the first half first: where each 8 digits go. */
 const UUID_WORD_ORDER = [1, 0, 3, 2];
@@ -110,7 +152,7 @@ export function bitsReader(width: number): ValueReader {
     const target = strings.beginRow(length);
     for (let i = 0; i < length; i++) {
       const bit = length - 1 - i;
-      const byte = bit >> 3 < decodedLength ? (decoded[bit >> 3] ?? 0) : 0;
+      const byte = bit >> 3 < decoded.length ? (decoded.bytes[bit >> 3] ?? 0) : 0;
       strings.bytes[target + i] = ZERO + ((byte >> (bit & 7)) & 1);
     }
     strings.endRow(target, target + length);
@@ -119,8 +161,8 @@ export function bitsReader(width: number): ValueReader {
 }
 
 function significantBits(): number {
-  for (let i = decodedLength - 1; i >= 0; i--) {
-    const byte = decoded[i] ?? 0;
+  for (let i = decoded.length - 1; i >= 0; i--) {
+    const byte = decoded.bytes[i] ?? 0;
     if (byte !== 0) return i * 8 + 32 - Math.clz32(byte);
   }
   return 0;
@@ -137,13 +179,13 @@ export const readEwkb: ValueReader = (b, at, end, column) => {
   const quote = closingQuote(b, start + 1, close);
   if (quote < 0 || !decodeBase64(b, start + 1, quote)) return -1;
   const strings = column as StringColumn;
-  const target = strings.beginRow(decodedLength * 2);
-  for (let i = 0; i < decodedLength; i++) {
-    const byte = decoded[i] ?? 0;
+  const target = strings.beginRow(decoded.length * 2);
+  for (let i = 0; i < decoded.length; i++) {
+    const byte = decoded.bytes[i] ?? 0;
     strings.bytes[target + 2 * i] = HEX_DIGITS[byte >> 4] ?? 0;
     strings.bytes[target + 2 * i + 1] = HEX_DIGITS[byte & 15] ?? 0;
   }
-  strings.endRow(target, target + decodedLength * 2);
+  strings.endRow(target, target + decoded.length * 2);
   return close;
 };
 
@@ -167,39 +209,5 @@ export function fieldValue(b: Uint8Array, at: number, end: number, name: Uint8Ar
 /** Whether `expected` stands at `at`. */
 export function startsWith(b: Uint8Array, at: number, expected: Uint8Array): boolean {
   for (let i = 0; i < expected.length; i++) if (b[at + i] !== expected[i]) return false;
-  return true;
-}
-
-/** The bytes decoded last; shared, because no reader is interrupted by another. */
-let decoded = new Uint8Array(1024);
-let decodedLength = 0;
-
-function sextet(c: number): number {
-  if (c >= 0x41 && c <= 0x5a) return c - 0x41;
-  if (c >= 0x61 && c <= 0x7a) return c - 0x47;
-  if (c >= 0x30 && c <= 0x39) return c + 4;
-  if (c === 0x2b || c === 0x2d) return 62;
-  return c === 0x2f || c === 0x5f ? 63 : -1;
-}
-
-/** Decodes base64 (either alphabet) into `decoded`; false if it is none. */
-function decodeBase64(b: Uint8Array, start: number, end: number): boolean {
-  let last = end;
-  while (last > start && b[last - 1] === 0x3d) last--;
-  if (decoded.length < last - start) decoded = new Uint8Array((last - start) * 2);
-  let bits = 0;
-  let count = 0;
-  let length = 0;
-  for (let i = start; i < last; i++) {
-    const value = sextet(b[i] ?? 0);
-    if (value < 0) return false;
-    bits = ((bits << 6) | value) & 0xffff;
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      decoded[length++] = (bits >> count) & 0xff;
-    }
-  }
-  decodedLength = length;
   return true;
 }

@@ -1,9 +1,12 @@
 /** Reads dates and times of an image into columns; what ClickHouse cannot hold becomes the nearest it can. */
 import type { FixedColumn } from '../clickhouse/column-fixed';
 import {
+  ascii,
   bigInt64,
   closingQuote,
   int64,
+  INT64_MAX,
+  INT64_MIN,
   MINUS,
   QUOTE,
   readInt64,
@@ -33,10 +36,10 @@ const MINUS_INFINITY = new Set([-9223372036832400000, -9223372036854775808]);
 const MICROSECONDS = 1000000;
 const SECONDS_OF_DAY = 86400;
 
-/** date: days since 1970-01-01. */
+/** date: days since 1970-01-01, or ISO 8601 text. */
 export function dateReader(tally: Tally): ValueReader {
   return (b, at, end, column) => {
-    const next = readInt64(b, at, end);
+    const next = b[at] === QUOTE ? readIsoDate(b, at, end) : readInt64(b, at, end);
     if (next < 0) return -1;
     const days = INFINITE_DAYS.has(int64.value) ? Infinity : int64.value;
     const held = Math.min(Math.max(days, DATE_RANGE.first), DATE_RANGE.last);
@@ -46,31 +49,105 @@ export function dateReader(tally: Tally): ValueReader {
   };
 }
 
-/** time: microseconds since midnight. */
-export const readTime: ValueReader = (b, at, end, column) => {
-  const next = readInt64(b, at, end);
-  if (next < 0 || int64.value < 0 || int64.value > SECONDS_OF_DAY * MICROSECONDS) return -1;
-  (column as FixedColumn).appendWords(int64.low, int64.high);
-  return next;
-};
-
-/** timestamp: microseconds since 1970-01-01. */
-export function timestampReader(tally: Tally): ValueReader {
+/** time: a count of `unit` since midnight, or ISO 8601 text. */
+export function timeReader(unit: TimeUnit): ValueReader {
   return (b, at, end, column) => {
-    const next = readInt64(b, at, end);
-    if (next < 0) return -1;
-    const wrapped = int64.value < FIRST_MICROSECOND_OF_POSTGRESQL && !MINUS_INFINITY.has(int64.value);
-    const second = wrapped ? Infinity : wholeSecond();
-    appendTimestamp(column as FixedColumn, second, tally);
+    const next = b[at] === QUOTE ? readIsoTime(b, at, end) : readCount(b, at, end, unit);
+    if (next < 0 || int64.value < 0 || int64.value > SECONDS_OF_DAY * MICROSECONDS) return -1;
+    (column as FixedColumn).appendWords(int64.low, int64.high);
     return next;
   };
+}
+
+/** timestamp: a count of `unit` since 1970-01-01, or ISO 8601 text. */
+export function timestampReader(tally: Tally, unit: TimeUnit): ValueReader {
+  const iso = timestamptzReader(tally);
+  return (b, at, end, column) => {
+    if (b[at] === QUOTE) return iso(b, at, end, column);
+    const next = readInt64(b, at, end);
+    if (next < 0) return -1;
+    appendTimestamp(column as FixedColumn, secondOf(unit), tally);
+    return next;
+  };
+}
+
+/** What a count of time counts. */
+export type TimeUnit = 'milliseconds' | 'microseconds' | 'nanoseconds';
+
+/** Reads a small count of `unit` as microseconds into `int64`. */
+function readCount(b: Uint8Array, at: number, end: number, unit: TimeUnit): number {
+  const next = readInt64(b, at, end);
+  if (next < 0 || unit === 'microseconds') return next;
+  setInt64(unit === 'milliseconds' ? int64.value * 1000 : Math.floor(int64.value / 1000));
+  return next;
+}
+
+/** The second that `int64` of the unit is in, infinite for an infinity; leaves `int64` as microseconds where those are held. */
+function secondOf(unit: TimeUnit): number {
+  if (unit === 'microseconds') {
+    const wrapped = int64.value < FIRST_MICROSECOND_OF_POSTGRESQL && !MINUS_INFINITY.has(int64.value);
+    return wrapped ? Infinity : wholeSecond();
+  }
+  if (unit === 'milliseconds') {
+    // Beyond PostgreSQL's range there are only the infinities.
+    const second = Math.floor(int64.value / 1000);
+    if (second >= TIMESTAMP_RANGE.firstSecond && second <= TIMESTAMP_RANGE.lastSecond)
+      setBig(BigInt(int64.value) * 1000n);
+    return second;
+  }
+  const nanos = bigInt64();
+  // Debezium keeps nothing beyond 1677 to 2262 but the infinities, which are the ends of 64 bits.
+  if (nanos === INT64_MAX) return Infinity;
+  if (nanos === INT64_MIN) return -Infinity;
+  setBig(floorDivide(nanos, 1000n));
+  return wholeSecond();
+}
+
+function floorDivide(value: bigint, by: bigint): bigint {
+  return value / by - (value < 0n && value % by !== 0n ? 1n : 0n);
+}
+
+/** `2016-11-04Z`, years beyond four digits with a sign: days into `int64`. Returns the index after it. */
+function readIsoDate(b: Uint8Array, at: number, end: number): number {
+  const close = closingQuote(b, at + 1, end);
+  const sign = b[at + 1];
+  const negative = sign === MINUS;
+  cursor = negative || sign === 0x2b ? at + 2 : at + 1;
+  const years = readDigits(b, close, 9);
+  const month = readPart(b, close, MINUS);
+  const day = readPart(b, close, MINUS);
+  if (b[cursor] === 0x5a) cursor++;
+  if (close < 0 || years < 0 || month < 1 || month > 12 || day < 1 || cursor !== close) return -1;
+  const days = ISO_INFINITIES.get(ascii(b, at + 1, close));
+  setInt64(days ?? daysSince1970(negative ? -years : years, month, day));
+  return close + 1;
+}
+
+/** Infinite dates as text where their sign does not tell: 3.6 streaming, snapshots. */
+const ISO_INFINITIES = new Map([
+  ['-5877611-06-21Z', 2146033979],
+  ['+292269055-12-02Z', -2147472691],
+]);
+
+/** `13:51:02.123456Z`: microseconds into `int64`. Returns the index after it. */
+function readIsoTime(b: Uint8Array, at: number, end: number): number {
+  const close = closingQuote(b, at + 1, end);
+  cursor = at + 1;
+  const hour = readDigits(b, close, 2);
+  const minute = readPart(b, close, 0x3a);
+  const second = b[cursor] === 0x3a ? readPart(b, close, 0x3a) : 0;
+  if (close < 0 || hour < 0 || minute < 0 || second < 0 || !readFraction(b, close)) return -1;
+  if (b[cursor] === 0x5a) cursor++;
+  if (cursor !== close) return -1;
+  setInt64((hour * 3600 + minute * 60 + second) * MICROSECONDS + iso.microsecond);
+  return close + 1;
 }
 
 /** The second that `int64` microseconds are in. The range's last instant is beyond 2^53, where a double rounds up. */
 function wholeSecond(): number {
   if (Number.isSafeInteger(int64.value)) return Math.floor(int64.value / MICROSECONDS);
   const micros = bigInt64();
-  return Number(micros / 1000000n) - (micros < 0n && micros % 1000000n !== 0n ? 1 : 0);
+  return Number(floorDivide(micros, 1000000n));
 }
 
 /** timestamptz: ISO 8601 text in UTC or with an offset, years beyond four digits with a sign, or infinity. */

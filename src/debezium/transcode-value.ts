@@ -47,8 +47,8 @@ for (let value = 0; value < 16; value++) {
 }
 
 const TWO_32 = 4294967296;
-const INT64_MIN = -(1n << 63n);
-const INT64_MAX = (1n << 63n) - 1n;
+export const INT64_MIN = -(1n << 63n);
+export const INT64_MAX = (1n << 63n) - 1n;
 
 /** The last integer read by `readInt64`: its two words, and its value as a double (exact up to 2^53). */
 export const int64 = { low: 0, high: 0, value: 0 };

@@ -1,14 +1,13 @@
 /** Turns row images, as JSON bytes, into rows of a mirror's columns, without a string or an object per value. */
 import type { Column } from '../clickhouse/column-contract';
-import type { ArrayColumn, NullableColumn } from '../clickhouse/column-nested';
+import type { ArrayColumn } from '../clickhouse/column-nested';
 import type { StringColumn } from '../clickhouse/column-string';
-import type { MirrorColumn, MirrorLayout } from '../clickhouse/mirror-layout';
-import type { WireCodec } from '../clickhouse/mirror-type';
+import { profileCodec } from '../clickhouse/image-codec';
+import type { MirrorLayout } from '../clickhouse/mirror-layout';
+import type { ImageCodec } from '../clickhouse/mirror-type';
 import { skipSpace, skipString, skipValue, textOf } from './json-scan';
-import { arrayReader, readHstore, readPoint, readVector } from './transcode-nested';
-import { decimalReader, intReader, readBool, readFloat, readUnsigned } from './transcode-number';
-import { bitsReader, readBit, readEwkb, readHex, readJson, readText, readUuid, startsWith } from './transcode-text';
-import { dateReader, readTime, timestampReader, timestamptzReader } from './transcode-time';
+import { columnReader, isNullable } from './transcode-readers';
+import { startsWith } from './transcode-text';
 import { isNull, QUOTE, type Tally, type ValueReader } from './transcode-value';
 
 /** What became of an image: it is a row now. */
@@ -49,68 +48,18 @@ interface Field {
   readonly column: number;
 }
 
-/** The reader of one kind of value, into the column itself. */
-function valueReader(codec: WireCodec, tally: Tally): ValueReader {
-  switch (codec.form) {
-    case 'int':
-      return codec.precision === 1 ? readUnsigned : intReader(codec.width);
-    case 'float':
-      return readFloat;
-    case 'bool':
-      return readBool;
-    case 'text':
-      return readText;
-    case 'json':
-      return readJson;
-    case 'hex':
-      return readHex;
-    case 'date':
-      return dateReader(tally);
-    case 'timestamp':
-      return timestampReader(tally);
-    case 'timestamptz':
-      return timestamptzReader(tally);
-    case 'time':
-      return readTime;
-    case 'decimal':
-      return decimalReader(codec.precision, codec.scale, tally);
-    case 'uuid':
-      return readUuid;
-    case 'bit':
-      return readBit;
-    case 'bits':
-      return bitsReader(codec.width);
-    case 'hstore':
-      return readHstore;
-    case 'point':
-      return readPoint;
-    case 'vector':
-      return readVector;
-    case 'ewkb':
-      return readEwkb;
-  }
+/**
+ * Makes the transcoder of a layout; its work per image depends on nothing but the image's bytes.
+ * @param codecs how each column of the layout stands in the images, by name; a column that is not there, as in our profile
+ */
+export function compileTranscoder(
+  layout: MirrorLayout,
+  codecs: ReadonlyMap<string, ImageCodec> = NO_CODECS,
+): Transcoder {
+  return new ImageTranscoder(layout, codecs);
 }
 
-/** The reader of a column's value other than null, its Nullable included. */
-function columnReader({ codec, type }: MirrorColumn, tally: Tally): ValueReader {
-  const value = valueReader(codec, tally);
-  if (codec.array) return arrayReader(value);
-  if (!isNullable(type)) return value;
-  return (b, at, end, column) => {
-    const nullable = column as NullableColumn;
-    nullable.markPresent();
-    return value(b, at, end, nullable.inner);
-  };
-}
-
-function isNullable(type: string): boolean {
-  return type.startsWith('Nullable(') || type.startsWith('LowCardinality(Nullable(');
-}
-
-/** Makes the transcoder of a layout; its work per image depends on nothing but the image's bytes. */
-export function compileTranscoder(layout: MirrorLayout): Transcoder {
-  return new ImageTranscoder(layout);
-}
+const NO_CODECS: ReadonlyMap<string, ImageCodec> = new Map();
 
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
@@ -137,12 +86,14 @@ class ImageTranscoder implements Transcoder {
   /** The field found by `findField`, and where its name ends. */
   private field = 0;
 
-  constructor(layout: MirrorLayout) {
+  constructor(layout: MirrorLayout, codecs: ReadonlyMap<string, ImageCodec>) {
     const count = layout.columns.length;
     this.names = layout.columns.map(({ name }) => name);
     this.nullNames = this.names.map((name) => Buffer.from(name, 'utf8'));
     this.clamped = layout.columns.map(() => ({ count: 0 }));
-    this.readers = layout.columns.map((column, i) => columnReader(column, this.clamped[i] ?? { count: 0 }));
+    this.readers = layout.columns.map((column, i) =>
+      columnReader(column, codecs.get(column.name) ?? profileCodec(column.codec), this.clamped[i] ?? { count: 0 }),
+    );
     this.holdsNull = layout.columns.map(({ type }) => isNullable(type));
     this.fields = layout.fields.map(({ name, column }) => ({
       name,
