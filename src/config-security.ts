@@ -105,7 +105,15 @@ export const KAFKA_SECURITY = {
   }),
 } as const;
 
-export const CLICKHOUSE_SECURITY = tls('ClickHouse', 'CH', 'ClickHouse');
+export const CLICKHOUSE_SECURITY = {
+  ...tls('ClickHouse', 'CH', 'ClickHouse'),
+  CH_LOGIN_BY_CERTIFICATE: setting(
+    'ClickHouse',
+    'Whether CH_USER logs in by CH_TLS_CERT_FILE (IDENTIFIED WITH ssl_certificate) instead of by a password.',
+    onOff,
+    { default: 'off', example: 'on' },
+  ),
+} as const;
 
 export const POSTGRES_SECURITY = {
   PG_SSLMODE: setting(

@@ -37,8 +37,14 @@ export function tlsReader(v: SettingValues, cwd: string): TlsReader {
 
 /** TLS where the URL asks for it. */
 export function httpTls(url: URL, prefix: 'CH' | 'CONNECT' | 'REGISTRY', v: SettingValues, tls: TlsReader): Tls | null {
-  if (url.protocol !== 'https:') return null;
-  return tls.of(prefix, v[`${prefix}_TLS_VERIFY`] ? 'full' : 'none');
+  const used = url.protocol === 'https:' ? tls.of(prefix, v[`${prefix}_TLS_VERIFY`] ? 'full' : 'none') : null;
+  if (prefix === 'CH' && v.CH_LOGIN_BY_CERTIFICATE && (used?.cert ?? null) === null) {
+    throw invalid(
+      'CH_LOGIN_BY_CERTIFICATE=on needs a CH_URL that begins with https: and CH_TLS_CERT_FILE.',
+      'Set both, or CH_LOGIN_BY_CERTIFICATE=off.',
+    );
+  }
+  return used;
 }
 
 export function endpointOf(prefix: 'CONNECT' | 'REGISTRY', v: SettingValues, tls: TlsReader): HttpEndpoint | null {

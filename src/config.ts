@@ -61,6 +61,7 @@ export interface Config {
     readonly password: string;
     readonly database: string;
     readonly tls: Tls | null;
+    readonly byCertificate: boolean;
   };
   /** null when no setting of PostgreSQL is set. */
   readonly postgres: PostgresSettings | null;
@@ -262,6 +263,7 @@ function clickhouseOf(v: SettingValues, tls: TlsReader): Config['clickhouse'] {
     password: v.CH_PASSWORD ?? decodeURIComponent(url.password),
     database: v.CH_DATABASE,
     tls: httpTls(url, 'CH', v, tls),
+    byCertificate: v.CH_LOGIN_BY_CERTIFICATE,
   };
 }
 

@@ -1,10 +1,5 @@
 /** The one door to ClickHouse: queries, statements and inserts of bytes over HTTP, with errors that say what to do. */
-import {
-  createClient,
-  ClickHouseError,
-  type ClickHouseSettings,
-  type ClickHouseClientConfigOptions,
-} from '@clickhouse/client';
+import { createClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import { Agent } from 'node:https';
 import { Readable } from 'node:stream';
 import { ServiceError } from '../errors';
@@ -20,6 +15,8 @@ export interface ClickHouseOptions {
   readonly requestTimeoutMs: number;
   /** null or not given: as the URL says, with the authorities that Node brings. */
   readonly tls?: Tls | null;
+  /** Log in by the certificate of `tls` instead of a password. */
+  readonly byCertificate?: boolean;
 }
 
 export interface ClickHouse {
@@ -39,17 +36,18 @@ const LOGIN_CODES = new Set(['192', '193', '194', '497', '516']);
 
 const CONNECTIONS = 16;
 
-/** ClickHouse looks at a certificate of ours only when it is told to; a password beside it counts first. */
-function tlsSettings({
-  tls,
-  password,
-}: ClickHouseOptions): Partial<Pick<ClickHouseClientConfigOptions, 'http_agent' | 'http_headers'>> {
+type TlsClientOptions = Pick<
+  NonNullable<Parameters<typeof createClient>[0]>,
+  'http_agent' | 'http_headers' | 'set_basic_auth_header'
+>;
+
+/** By certificate no password may be sent, not even an empty one: ClickHouse refuses both together. */
+function tlsSettings({ tls, user, byCertificate }: ClickHouseOptions): Partial<TlsClientOptions> {
   if (tls === undefined || tls === null) return {};
-  const byCertificate = tls.cert !== null && password === '';
-  return {
-    http_agent: new Agent({ ...tlsOptions(tls), keepAlive: true, maxSockets: CONNECTIONS }),
-    ...(byCertificate ? { http_headers: { 'X-ClickHouse-SSL-Certificate-Auth': 'on' } } : {}),
-  };
+  const http_agent = new Agent({ ...tlsOptions(tls), keepAlive: true, maxSockets: CONNECTIONS });
+  if (byCertificate !== true) return { http_agent };
+  const http_headers = { 'X-ClickHouse-User': user, 'X-ClickHouse-SSL-Certificate-Auth': 'on' };
+  return { http_agent, set_basic_auth_header: false, http_headers };
 }
 
 /** Connects lazily: nothing is sent before the first call. Names no database, so every statement qualifies its tables. */

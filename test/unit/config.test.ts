@@ -229,7 +229,14 @@ describe('the parts of a URL', () => {
     expect(load({ PG_DATABASE: 'other' }).postgres?.url).toBe('postgres://u:p@h:1/other');
     writeFileSync(join(cwd, '.env'), 'CH_PASSWORD=old\nPG_USER=old\n');
     const { clickhouse, postgres } = load({ CH_URL: 'http://new:3', PG_URL: 'postgres://new/n' });
-    expect(clickhouse).toEqual({ url: 'http://new:3', user: 'default', password: '', database: 'kept', tls: null });
+    expect(clickhouse).toEqual({
+      url: 'http://new:3',
+      user: 'default',
+      password: '',
+      database: 'kept',
+      tls: null,
+      byCertificate: false,
+    });
     expect(postgres).toMatchObject({ user: 'postgres', port: 5432, database: 'n' });
   });
 
