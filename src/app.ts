@@ -8,6 +8,7 @@ import { patiently, sayOnce } from './delivery/patience';
 import { carryOut, type Answer, type Request } from './delivery/request-kinds';
 import { answerRequests, type RequestHandling } from './delivery/requests';
 import type { ReplayProgress } from './delivery/replay-run';
+import { watchTables } from './delivery/table-watch';
 import { openLog } from './kafka/consumer';
 import { topicOfTable, type ReplayRequest } from './plan/replay';
 import { openPostgres } from './postgres/client';
@@ -87,24 +88,23 @@ export async function runService(options: RunOptions): Promise<number> {
       emit,
     );
     const source = openLog({ ...config.kafka, holdMs: 500 }, delivery.listener);
-    const ports = portsOf({ config, clickhouse, postgres, control, log: source, limits, emit, signal: giveUp.signal });
-    const handling = {
-      control,
-      delivery,
-      processId: randomUUID(),
-      emit,
-      sleep: pause,
-    };
+    const processId = randomUUID();
+    const edges = { config, clickhouse, postgres, control, log: source, limits, emit, processId };
+    const ports = portsOf({ ...edges, signal: giveUp.signal });
+    const handling = { control, delivery, processId, emit, sleep: pause };
     emit({ tag: 'service-started', groupId: config.kafka.groupId, topicPrefix, database: config.clickhouse.database });
     const replayed = replay === null ? null : delivery.replay(replay);
     delivery.start(ports);
-    const answering = answerRequests(handling, over.signal).catch((error: unknown) => {
+    const unlessOver = (error: unknown): void => {
       if (!over.signal.aborted) failed.reject(error);
-    });
+    };
+    const answering = answerRequests(handling, over.signal).catch(unlessOver);
+    const watch = { ...handling, holder: ports.createHolder(over.signal) };
+    const watching = watchTables(watch, over.signal).catch(unlessOver);
     replayed?.catch(failed.reject);
     await Promise.race([failed.promise, ...endsOf(options, handling, replayed)]);
     over.abort(new Error('the service is stopping'));
-    await Promise.all([delivery.stop(), answering]);
+    await Promise.all([delivery.stop(), answering, watching]);
     return 0;
   } catch (error) {
     if (signal.aborted && delivery === null) return 0;

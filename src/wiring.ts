@@ -11,8 +11,10 @@ import { standingRows } from './clickhouse/standing-rows';
 import { watchTarget } from './clickhouse/target';
 import type { Config } from './config';
 import { tableFilter } from './config-patterns';
+import { createHolder, takeTable, type LeasePorts } from './delivery/group-leases';
 import type { DeliveryLimits, DeliveryPorts } from './delivery/ports';
 import { fillFromChanges } from './delivery/rebuild';
+import { rebuildMarks } from './delivery/rebuild-marks';
 import { createTables } from './delivery/tables';
 import { ServiceError } from './errors';
 import type { Emit } from './events';
@@ -115,31 +117,59 @@ export interface Edges {
   readonly log: Log;
   readonly limits: DeliveryLimits;
   readonly emit: Emit;
+  /** Names this process among those of the group. */
+  readonly processId: string;
   /** Ends the waiting for PostgreSQL when a table is met for the first time. */
   readonly signal: AbortSignal;
 }
 
-export function portsOf({ config, clickhouse, postgres, control, log, limits, emit, signal }: Edges): DeliveryPorts {
+export function portsOf({
+  config,
+  clickhouse,
+  postgres,
+  control,
+  log,
+  limits,
+  emit,
+  processId,
+  signal,
+}: Edges): DeliveryPorts {
   const databases = databasesOf(config);
   const target = watchTarget(clickhouse, databases.machinery, () => performance.now());
   const answers = lookUps(clickhouse, databases.machinery);
   const insert: DeliveryPorts['insert'] = (one, guard, seconds) => guardedInsert(clickhouse, one, guard, seconds);
   const glance: DeliveryPorts['glance'] = () => target.glance();
   const { guardSeconds, insertSeconds } = limits;
+  const store = openMirrorStore(clickhouse, databases, control);
+  const tables = createTables({
+    readTable:
+      postgres === null
+        ? null
+        : (schema, name) => readTable((sql, params) => postgres.query(sql, params), schema, name),
+    store,
+    routes: config.tables.routes,
+    fill: (of) => fillFromChanges({ ...of, guardSeconds, insertSeconds }, { lookUps: answers, glance, insert }),
+    emit,
+    signal,
+  });
+  const leasing: LeasePorts = {
+    control,
+    log,
+    processId,
+    emit,
+    dropShadow: (name) => store.dropShadow(name),
+    alone: (table, action) => tables.alone(table, action),
+    sleep: pause,
+    giveUp: signal,
+  };
   return {
     log,
     lookUps: answers,
-    tables: createTables({
-      readTable:
-        postgres === null
-          ? null
-          : (schema, name) => readTable((sql, params) => postgres.query(sql, params), schema, name),
-      store: openMirrorStore(clickhouse, databases, control),
-      routes: config.tables.routes,
-      fill: (of) => fillFromChanges({ ...of, guardSeconds, insertSeconds }, { lookUps: answers, glance, insert }),
-      emit,
-      signal,
-    }),
+    tables,
+    takeTable: (of, assignment) => takeTable(of, leasing, assignment),
+    rebuildMarks: rebuildMarks(control),
+    revoke: () => store.dropShadows(),
+    createHolder: (until) => createHolder(leasing, until),
     glance,
     forgetGlance: () => target.forget(),
     migrate: async () => void (await migrateClickHouse(clickhouse, databases)),

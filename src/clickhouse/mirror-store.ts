@@ -1,7 +1,7 @@
 /** Mirrors and views as they stand in ClickHouse: made, widened, replaced, and known again by their comments and UUIDs. */
 import { createHash } from 'node:crypto';
-import type { TableCode } from '../errors';
-import type { SourceTable } from '../model';
+import { ServiceError, type TableCode } from '../errors';
+import { tableName, type SourceTable } from '../model';
 import type { WideId } from '../plan/audit-rows';
 import type { ClickHouse } from './client';
 import type { Control } from './control';
@@ -11,7 +11,6 @@ import {
   changesViewComment,
   changesViewName,
   createChangesViewSql,
-  createMirrorSql,
   createViewSql,
   DDL_SETTINGS,
   mirrorComment,
@@ -26,6 +25,7 @@ import {
 import { atView, createLookBackSql, historyView, lookBackComment, type LookBackView } from './ddl-history';
 import type { TargetTable } from './insert';
 import { fitLayout, type MirrorLayout } from './mirror-layout';
+import { mirrorShadows } from './mirror-shadow';
 
 export interface WantedMirror {
   readonly layout: MirrorLayout;
@@ -52,6 +52,10 @@ export interface MirrorStore {
   ensureMirror(wanted: WantedMirror): Promise<StandingMirror | TableCode>;
   /** True while the table of that name has that UUID and was filled from the `changes` that stands. */
   stands(table: TargetTable): Promise<boolean>;
+  /** Drops a mirror in the making, so that it never takes the place of the one that stands. */
+  dropShadow(name: string): Promise<void>;
+  /** The same for all of them, whoever makes them. */
+  dropShadows(): Promise<void>;
   /** The id under which `wire_schemas` says how the table's images are to be read. */
   recordWireSchema(source: SourceTable): Promise<WideId>;
 }
@@ -67,6 +71,7 @@ function lookBackViews(place: MirrorPlace): LookBackView[] {
 
 export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, control: Control): MirrorStore {
   const recorded = new Set<string>();
+  const shadows = mirrorShadows(clickhouse, databases.machinery);
 
   const find = async (database: string, name: string): Promise<Standing | null> => {
     const rows = await clickhouse.query<Standing>(
@@ -84,33 +89,43 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
 
   const targetTable = (name: string, uuid: string): TargetTable => ({ database: databases.machinery, name, uuid });
 
-  /** What `control` says of a mirror that holds exactly what the present `changes` says: both UUIDs. */
-  const pair = async (uuid: string): Promise<string> =>
-    `${uuid} of ${(await find(databases.machinery, 'changes'))?.uuid ?? 'no changes'}`;
+  const changesUuid = async (): Promise<string> => (await find(databases.machinery, 'changes'))?.uuid ?? 'no changes';
+
+  /**
+   * Under this name `control` has the UUID of the `changes` that a mirror was filled from. Each mirror has a name of its
+   * own, so that a process that was stopped meanwhile cannot make another one's unknown.
+   */
+  const recordOf = (name: string, uuid: string): string => `mirror:${name}:${uuid}`;
 
   const isKnown = async (name: string, uuid: string): Promise<boolean> =>
-    (await control.get(`mirror:${name}`)) === (await pair(uuid));
+    (await control.get(recordOf(name, uuid))) === (await changesUuid());
 
-  /** Builds the mirror beside its name, full, and puts it in place in one step. */
-  const build = async ({ layout, view, fill }: WantedMirror, exists: boolean): Promise<TargetTable> => {
-    const name = mirrorName(view);
-    const shadow = `${name}__new`;
-    const qualified = (table: string): string => `${quoteName(databases.machinery)}.${quoteName(table)}`;
-    await clickhouse.command(`DROP TABLE IF EXISTS ${qualified(shadow)} SYNC`);
-    await clickhouse.command(createMirrorSql({ layout, databases, name: view }, shadow), DDL_SETTINGS);
-    const made = await find(databases.machinery, shadow);
-    const uuid = made?.uuid ?? '';
-    // Read before it is filled: should `changes` be replaced meanwhile, the mirror is built once more.
-    const of = await pair(uuid);
-    await fill(targetTable(shadow, uuid), layout);
-    await clickhouse.command(
-      exists
-        ? `EXCHANGE TABLES ${qualified(shadow)} AND ${qualified(name)}`
-        : `RENAME TABLE ${qualified(shadow)} TO ${qualified(name)}`,
-    );
-    await control.set(`mirror:${name}`, of);
-    if (exists) await clickhouse.command(`DROP TABLE IF EXISTS ${qualified(shadow)} SYNC`);
-    return targetTable(name, uuid);
+  /**
+   * Builds the mirror beside its name, full, and puts it in place in one step. Null if another process has made it
+   * meanwhile. A mirror that is not known has no writers, so only its builders can be in each other's way: who is done
+   * is known and drops the others' shadows before he writes, and who comes later looks again once he has made his own.
+   */
+  const build = async (wanted: WantedMirror): Promise<TargetTable | null> => {
+    const place: MirrorPlace = { layout: wanted.layout, databases, name: wanted.view };
+    const name = mirrorName(wanted.view);
+    const shadow = await shadows.make(place);
+    try {
+      const replaced = await find(databases.machinery, name);
+      if (wanted.mirror === 'keep' && replaced !== null && (await isKnown(name, replaced.uuid))) return null;
+      // Read before it is filled: should `changes` be replaced meanwhile, the mirror is built once more.
+      const of = await changesUuid();
+      await wanted.fill(shadow, wanted.layout);
+      await control.set(recordOf(name, shadow.uuid), of);
+      if (await shadows.install(shadow, place)) {
+        if (replaced !== null) await control.forget(recordOf(name, replaced.uuid));
+        return targetTable(name, shadow.uuid);
+      }
+      if (wanted.mirror === 'keep') return null;
+      throw revoked(wanted.layout);
+    } finally {
+      // What stands there now is the shadow, or the mirror that was replaced; else nothing.
+      await shadows.drop(shadow.name).catch(() => undefined);
+    }
   };
 
   /** Adds the columns that are missing and lets those hold NULL that must; a code when a column has another type. */
@@ -161,7 +176,8 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
         return 'TABLE_NAME_TAKEN';
       if (await lookBackNameTaken(place)) return 'TABLE_NAME_TAKEN';
       if (wanted.mirror === 'rebuild' || mirror === null || !(await isKnown(mirrorName(view), mirror.uuid))) {
-        const table = await build(wanted, mirror !== null);
+        const table = await build(wanted);
+        if (table === null) return this.ensureMirror(wanted);
         await ensureViews(place, visible);
         return { table, layout, made: 'created' };
       }
@@ -173,6 +189,8 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     async stands(table) {
       return (await find(table.database, table.name))?.uuid === table.uuid && isKnown(table.name, table.uuid);
     },
+    dropShadow: (name) => shadows.drop(name),
+    dropShadows: () => shadows.dropAll(),
     async recordWireSchema(source) {
       const definition = JSON.stringify({
         wire: 'json',
@@ -200,4 +218,13 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
       return id;
     },
   };
+}
+
+function revoked({ schema, table }: MirrorLayout): ServiceError {
+  const name = tableName({ schema, name: table });
+  return new ServiceError(
+    'FENCED',
+    `The partitions of ${name} moved to another process while its mirror was made anew; the old mirror stays.`,
+    { place: { table: name }, hint: 'Ask again once the group has come to rest.' },
+  );
 }

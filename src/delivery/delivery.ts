@@ -4,11 +4,13 @@ import type { Emit } from '../events';
 import type { LogListener } from '../kafka/log';
 import type { TopicPartition } from '../model';
 import type { Filter } from '../pipeline';
+import type { BlockTable } from '../plan/change-block';
 import type { ReplayRequest } from '../plan/replay';
 import { createReplayRun, type ReplayProgress, type ReplayResult, type ReplayRun } from './replay-run';
 import { deliverPartition, type PartitionDelivery } from './partition';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
+import { rebuildMarked, rebuildTable, type Membership, type RebuildOutcome } from './table-rebuild';
 
 export interface DeliveryOptions {
   readonly limits: DeliveryLimits;
@@ -43,16 +45,15 @@ export interface Delivery {
    */
   replay(request: ReplayRequest, onProgress?: (progress: ReplayProgress) => void): Promise<ReplayResult>;
   /**
-   * Makes the mirror of a table anew from `changes`, if this process owns every partition that holds its changes. Throws
-   * FENCED when a partition moved meanwhile; the old mirror then stays.
+   * Makes the mirror of a table anew from `changes`, if this process owns its first partition; the others' owners hold
+   * still meanwhile. Throws FENCED when a partition moved; the old mirror then stays.
    */
   rebuild(schema: string, table: string): Promise<RebuildOutcome>;
+  /** Makes the mirrors anew that are marked for it and whose first partition is this process's. One call at a time. */
+  rebuildMarked(): Promise<void>;
   /** ms since the last record of a table arrived or partitions were assigned; 0 while the group is joined. */
   idleMs(): number;
 }
-
-/** `spread`: other processes own some of the table's partitions. `nothing`: `changes` holds no change of it. */
-export type RebuildOutcome = 'rebuilt' | 'not-mine' | 'spread' | 'nothing' | 'not-mirrored';
 
 /** Keys and images that all open and waiting blocks of a process may hold, about; a partition may always have 1 MiB. */
 const BLOCK_MEMORY_BYTES = 256 << 20;
@@ -70,6 +71,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
   /** False before the first assignment, while another subscription is joined, and after a crash. */
   let isMember = false;
   let assigned: readonly TopicPartition[] = [];
+  let assignment = new AbortController();
   let replay: ReplayRun | null = null;
   let subscribed: string[] = [];
   let following: Promise<void> = Promise.resolve();
@@ -77,25 +79,30 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
 
   const listener: LogListener = {
     onAssigned(epoch, partitions) {
-      if (ports === null) return;
+      const ready = ports;
+      if (ready === null) return;
       joining = false;
       isMember = true;
       lastRecordAt = performance.now();
       const earlier = deliveries;
       deliveries = new Map();
       for (const delivery of earlier.values()) delivery.abandon();
+      assignment.abort(new Error('the assignment is over'));
+      assignment = new AbortController();
       if (stopping.signal.aborted) return;
       replay?.assigned(partitions);
+      const revoked = patiently(() => ready.revoke(), { signal: assignment.signal, emit });
+      revoked.catch(() => undefined);
       assigned = partitions;
       const limits = { ...options.limits, blockBytes: shareOfMemory(options.limits.blockBytes, partitions.length) };
       for (const of of partitions) {
-        const after = earlier.get(name(of))?.ended ?? Promise.resolve();
+        const after = Promise.all([earlier.get(name(of))?.ended, revoked]);
         deliveries.set(
           name(of),
           deliverPartition({
             of,
             epoch,
-            ports,
+            ports: ready,
             limits,
             filter: options.filter,
             onFatal: options.onFatal,
@@ -112,6 +119,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     onOutOfRange: (of) => deliveries.get(name(of))?.reassign(),
     onCrash(error: ServiceError, attempt) {
       isMember = false;
+      assignment.abort(error);
       for (const delivery of deliveries.values()) delivery.abandon();
       emit({ tag: 'kafka-waiting', attempt, delayMs: 0, code: error.code, message: error.message });
     },
@@ -142,19 +150,37 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     options.giveUp.abort(new Error('the service is stopping'));
   };
 
-  const rebuild = async (schema: string, table: string): Promise<RebuildOutcome> => {
+  const ownership = (): Membership => ({
+    assigned,
+    signal: AbortSignal.any([assignment.signal, stopping.signal]),
+  });
+
+  const membership = async (): Promise<{ ports: DeliveryPorts; of: Membership }> => {
     while (!isMember || ports === null) await untilChange(throwIfStopping);
-    const { log, lookUps, tables } = ports;
-    const epoch = log.epoch();
-    const places = await lookUps.whereabouts(schema, table);
-    if (places.length === 0) return 'nothing';
-    const mine = new Set(assigned.map(name));
-    const owned = places.filter((place) => mine.has(name(place))).length;
-    if (owned === 0) return 'not-mine';
-    if (owned < places.length) return 'spread';
-    const isOwner = (): boolean => log.epoch() === epoch;
-    const mirrored = await tables.rebuild({ source: '', db: '', schema, name: table }, isOwner);
-    return mirrored ? 'rebuilt' : 'not-mirrored';
+    return { ports, of: ownership() };
+  };
+
+  const rebuildAllMarked = async (): Promise<void> => {
+    const { ports: at } = await membership();
+    await rebuildMarked(ownership, at);
+  };
+
+  /** One after the other: the second finds done what the first did. */
+  let rebuilding: Promise<void> = Promise.resolve();
+  const rebuildInTurn = (): Promise<void> => {
+    const turn = rebuilding.then(rebuildAllMarked);
+    rebuilding = turn.catch(() => undefined);
+    return turn;
+  };
+
+  /** The tables may be others' to make anew; the marks say when that is done. */
+  const renewMirrors = async (tables: readonly BlockTable[]): Promise<void> => {
+    const { rebuildMarks } = (await membership()).ports;
+    const until = {};
+    const names = new Set<string>();
+    for (const { schema, name: table } of tables) names.add(await rebuildMarks.want({ schema, table, until }));
+    await rebuildInTurn();
+    while ((await rebuildMarks.list()).some(({ name: mark }) => names.has(mark))) await untilChange(throwIfStopping);
   };
 
   const isStopping = (): boolean => stopping.signal.aborted;
@@ -199,7 +225,11 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       return stopped;
     },
     assigned: () => (joining ? [] : assigned),
-    rebuild,
+    async rebuild(schema, table) {
+      const { ports: at, of } = await membership();
+      return rebuildTable({ schema, table }, of, at);
+    },
+    rebuildMarked: rebuildInTurn,
     async replay(request, onProgress) {
       const run = createReplayRun(request, { concerns: concernedTopics(request, options), offsetAt });
       while (replay !== null) await untilChange(throwIfStopping);
@@ -211,10 +241,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
           await untilChange(throwIfStopping);
           onProgress?.(run.progress());
         }
-        for (const { schema, name: table } of run.touched()) {
-          throwIfStopping();
-          await rebuild(schema, table).catch(unlessMoved);
-        }
+        await renewMirrors(run.touched());
         return run.result();
       } finally {
         replay = null;
@@ -239,11 +266,6 @@ async function untilChange(check: () => void): Promise<void> {
   check();
   await new Promise((resolve) => setTimeout(resolve, CHANGE_MS));
   check();
-}
-
-/** The blocks of a replay are written right in any case: a mirror is made anew only to mend what was wrong before. */
-function unlessMoved(error: unknown): void {
-  if (!(error instanceof ServiceError && error.code === 'FENCED')) throw error;
 }
 
 /** Topics of the tables that a replay names; those of all tables if it names none. */

@@ -24,7 +24,7 @@ export interface PartitionOptions {
   /** The replay under way, if any. */
   readonly replay: () => ReplayRun | null;
   /** Resolves when a delivery of an earlier epoch has let go of the partition. */
-  readonly after: Promise<void>;
+  readonly after: Promise<unknown>;
 }
 
 export interface PartitionDelivery {

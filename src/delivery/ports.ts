@@ -10,6 +10,8 @@ import type { TopicPartition } from '../model';
 import type { WideId } from '../plan/audit-rows';
 import type { BlockTable } from '../plan/change-block';
 import type { MirrorRows } from '../plan/mirror-rows';
+import type { Holder, Taken } from './group-leases';
+import type { RebuildMarks } from './rebuild-marks';
 
 /** A source table whose mirror stands in ClickHouse. */
 export interface MirroredTable {
@@ -28,15 +30,20 @@ export interface OpenTable {
   readonly wireSchema: WideId;
 }
 
+/** Gets a table for this process alone while its mirror is made as `shadow`. */
+export type TakeTable = (shadow: TargetTable) => Promise<Taken>;
+
 export interface Tables {
   /** Resolves when none of the tables is being rebuilt; their mirrors stay until the returned function is called. */
   lease(tables: readonly BlockTable[]): Promise<() => void>;
+  /** Runs `action` while no block of this process uses the table (`schema.table`); blocks that come meanwhile wait. */
+  alone<T>(name: string, action: () => Promise<T>): Promise<T>;
   /**
-   * Makes the mirror anew from `changes`, between blocks; readers see the old one until it is done. False if the table
-   * is not mirrored. Throws FENCED, and leaves the old one, when `owned` no longer holds once the new one is full:
-   * whoever writes now writes to the old one.
+   * Makes the mirror anew from `changes`, between blocks; readers see the old one until it is done. `take` is called when
+   * there is a table to fill, and returns when no other process writes to the mirror. False if the table is not
+   * mirrored. Throws what `take` throws, and FENCED where somebody wrote after all; the old mirror stays then.
    */
-  rebuild(table: BlockTable, owned: () => boolean): Promise<boolean>;
+  rebuild(table: BlockTable, take: TakeTable): Promise<boolean>;
   /**
    * The table with its mirror, made on first sight; waits while PostgreSQL or ClickHouse is away.
    * A table that cannot be mirrored is reported once and opened without a mirror.
@@ -56,6 +63,16 @@ export interface DeliveryPorts {
   readonly log: Log;
   readonly lookUps: LookUps;
   readonly tables: Tables;
+  /** See `group-leases.ts`. */
+  takeTable(
+    of: { readonly table: string; readonly shadow: string; readonly places: readonly TopicPartition[] },
+    signal: AbortSignal,
+  ): Promise<Taken>;
+  /** Holds still for what other processes do to whole tables, until the signal aborts. */
+  createHolder(until: AbortSignal): Holder;
+  readonly rebuildMarks: RebuildMarks;
+  /** At a new assignment, before anything is written: what others were doing to mirrors beside their blocks ends. */
+  revoke(): Promise<void>;
   readonly glance: () => Promise<Glance>;
   readonly forgetGlance: () => void;
   /** Makes the machinery's tables again after they were dropped. */

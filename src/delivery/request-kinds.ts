@@ -88,7 +88,7 @@ function kindOf(kind: RequestKind): KindOf<RequestKind> {
   return KINDS[kind] as unknown as KindOf<RequestKind>;
 }
 
-/** Only the owner of every partition of the table may build its mirror anew: nobody else writes to it meanwhile. */
+/** The owner of the table's first partition does it. */
 async function rebuild({ schema, table }: RequestKinds['rebuild'], delivery: Delivery): Promise<Answer> {
   const failed = (message: string): Answer => ({ state: 'failed', message });
   switch (await delivery.rebuild(schema, table)) {
@@ -98,8 +98,6 @@ async function rebuild({ schema, table }: RequestKinds['rebuild'], delivery: Del
       return { state: 'not-mine' };
     case 'nothing':
       return failed(`changes holds no change of ${schema}.${table}`);
-    case 'spread':
-      return failed(`the partitions of ${schema}.${table} are spread over several processes; stop all but one`);
     case 'not-mirrored':
       return failed(`${schema}.${table} is not mirrored; the log of the service says why`);
   }

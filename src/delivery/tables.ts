@@ -3,12 +3,13 @@ import { ServiceError, type TableCode } from '../errors';
 import type { Emit } from '../events';
 import type { TargetTable } from '../clickhouse/insert';
 import { ignoreFields, mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
-import type { MirrorStore } from '../clickhouse/mirror-store';
+import type { MirrorStore, StandingMirror, WantedMirror } from '../clickhouse/mirror-store';
 import { compileTranscoder } from '../debezium/transcode';
 import { tableName, type SourceTable } from '../model';
 import type { BlockTable } from '../plan/change-block';
+import type { Taken } from './group-leases';
 import { patiently } from './patience';
-import type { OpenTable, Tables } from './ports';
+import type { OpenTable, Tables, TakeTable } from './ports';
 import { createTableLeases } from './table-leases';
 
 export interface TablesOptions {
@@ -78,8 +79,7 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
   const openTable = async (
     table: BlockTable,
     found: { layout: MirrorLayout; source: SourceTable } | TableCode,
-    mirror: 'keep' | 'rebuild',
-    owned: () => boolean,
+    take: TakeTable | null,
   ): Promise<OpenTable> => {
     const name = tableName(table);
     const route = routes.get(name);
@@ -98,20 +98,14 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
     }
     takenBy.set(view, name);
     const visible = source.columns.map((column) => column.name);
-    const standing = await patiently(
-      () =>
-        store.ensureMirror({
-          layout,
-          view,
-          visible,
-          mirror,
-          async fill(shadow, actual) {
-            await fillMirror(table, actual, shadow);
-            if (!owned()) throw moved(name);
-          },
-        }),
-      { signal, emit },
-    );
+    const wanted = { layout, view, visible };
+    const standing =
+      take === null
+        ? await patiently(
+            () => store.ensureMirror({ ...wanted, mirror: 'keep', fill: (...into) => fillMirror(table, into) }),
+            { signal, emit },
+          )
+        : await replaceMirror(table, wanted, take);
     if (typeof standing === 'string') {
       refuse(name, standing);
       return { mirrored: null, wireSchema };
@@ -130,20 +124,39 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
     };
   };
 
-  const fillMirror = async ({ schema, name }: BlockTable, layout: MirrorLayout, shadow: TargetTable): Promise<void> => {
+  const fillMirror = async (
+    { schema, name }: BlockTable,
+    [shadow, layout]: readonly [TargetTable, MirrorLayout],
+  ): Promise<void> => {
     const lost = await fill({ schema, table: name, layout, shadow });
     if (lost > 0) emit({ tag: 'rows-lost-in-rebuild', table: tableName({ schema, name }), lost });
   };
 
-  const load = (
+  /** The shadow is made before the table is taken: so says the argument in `group-leases.ts`. */
+  const replaceMirror = async (
     table: BlockTable,
-    before: Entry | undefined,
-    mirror: 'keep' | 'rebuild' = 'keep',
-    owned = (): boolean => true,
-  ): Entry => {
+    wanted: Pick<WantedMirror, 'layout' | 'view' | 'visible'>,
+    take: TakeTable,
+  ): Promise<StandingMirror | TableCode> => {
+    let taken: Taken | null = null;
+    try {
+      return await store.ensureMirror({
+        ...wanted,
+        mirror: 'rebuild',
+        async fill(shadow, layout) {
+          taken = await take(shadow);
+          await fillMirror(table, [shadow, layout]);
+        },
+      });
+    } finally {
+      await (taken as Taken | null)?.release();
+    }
+  };
+
+  const load = (table: BlockTable, before: Entry | undefined, take: TakeTable | null = null): Entry => {
     const ignored = before?.ignored ?? new Set<string>();
     const found = layoutOf(table, before, ignored);
-    const opened = found.then((result) => openTable(table, result, mirror, owned));
+    const opened = found.then((result) => openTable(table, result, take));
     const layout = found.then((result) => (typeof result === 'string' ? null : result.layout));
     layout.catch(() => undefined);
     return { opened, layout, ignored, stale: false, recheck: false };
@@ -153,9 +166,10 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
 
   return {
     lease: (tables) => leases.share(tables.map(tableName)),
-    async rebuild(table, owned) {
+    alone: (name, action) => leases.alone(name, action),
+    async rebuild(table, take) {
       return leases.alone(tableName(table), async () => {
-        const loaded = load(table, entries.get(tableName(table)), 'rebuild', owned);
+        const loaded = load(table, entries.get(tableName(table)), take);
         const { mirrored } = await loaded.opened;
         entries.set(tableName(table), loaded);
         return mirrored !== null;
@@ -202,12 +216,4 @@ export function createTables({ readTable, store, routes, fill, emit, signal }: T
       for (const entry of entries.values()) entry.recheck = true;
     },
   };
-}
-
-function moved(table: string): ServiceError {
-  return new ServiceError(
-    'FENCED',
-    `The partitions of ${table} moved to another process while its mirror was made anew; the old mirror stays.`,
-    { place: { table }, hint: 'Ask again once the group has come to rest.' },
-  );
 }

@@ -1,5 +1,5 @@
 /** The one door to Kafka: a group member that hands over chunks of bytes and commits offsets with metadata. */
-import type { Consumer, EachBatchPayload, OffsetsByTopicPartition } from 'kafkajs';
+import { AssignerProtocol, type Consumer, type EachBatchPayload, type OffsetsByTopicPartition } from 'kafkajs';
 import { ServiceError } from '../errors';
 import type { TopicPartition } from '../model';
 import { adminRequests, createKafka, reason, RETRY, unreachable, type KafkaOptions } from './client';
@@ -24,6 +24,7 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
   handOverWholeBatches();
   let epoch = 0;
   let session: Session | null = null;
+  let memberId: string | null = null;
   let subscribed: readonly string[] = [];
   let stopped = false;
   let crashes = 0;
@@ -90,6 +91,7 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
       if (of.over) return;
       epoch++;
+      ({ memberId } = payload);
       const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, ids]) =>
         ids.map((partition) => ({ topic, partition })),
       );
@@ -180,6 +182,18 @@ export function openLog(options: KafkaOptions, listener: LogListener): Log {
     topics: () => ask((client) => client.listTopics()),
     canCommit: () => session !== null && session.commit !== null,
     epoch: () => epoch,
+    memberId: () => memberId,
+    async members() {
+      const { groups } = await ask((client) => client.describeGroups([options.groupId]));
+      const [group] = groups;
+      if (group?.state !== 'Stable') return null;
+      return group.members.map(({ memberId: id, memberAssignment }) => ({
+        memberId: id,
+        partitions: Object.entries(
+          AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {},
+        ).flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition }))),
+      }));
+    },
     stop() {
       stopped = true;
       stopping ??= (async () => {

@@ -26,6 +26,12 @@ export interface Committed extends TopicPartition {
   readonly metadata: string | null;
 }
 
+/** A member of the group as the broker knows it. */
+export interface GroupMember {
+  readonly memberId: string;
+  readonly partitions: readonly TopicPartition[];
+}
+
 export interface Bounds extends TopicPartition {
   /** The first offset held, and the one after the last. */
   readonly low: number;
@@ -53,6 +59,10 @@ export interface Log {
   canCommit(): boolean;
   /** The current epoch; 0 before the first assignment. */
   epoch(): number;
+  /** This member's id in the group; null before the first assignment. */
+  memberId(): string | null;
+  /** Who has which partitions, by the broker; null while the group is not at rest. */
+  members(): Promise<readonly GroupMember[] | null>;
   /** Leaves the group. Idempotent. */
   stop(): Promise<void>;
 }

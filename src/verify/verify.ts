@@ -167,7 +167,7 @@ async function findMirrors({ machinery, tables }: VerifyOptions, { mirror }: Ver
   const rows = await mirror.query<{ name: string; source: string; total: string | null; columns: string[] }>(
     `SELECT name, replaceOne(comment, 'debezium-clickhouse: mirror of ', '') AS source, total_rows AS total, ` +
       `(SELECT groupArray((table, name)) FROM system.columns WHERE database = ${quoteText(machinery)}) AS all, arrayMap(one -> one.2, arrayFilter(one -> one.1 = tables.name, all)) AS columns ` +
-      `FROM system.tables AS tables WHERE database = ${quoteText(machinery)} AND startsWith(comment, 'debezium-clickhouse: mirror of ') AND NOT endsWith(name, '__new') ORDER BY name`,
+      `FROM system.tables AS tables WHERE database = ${quoteText(machinery)} AND startsWith(comment, 'debezium-clickhouse: mirror of ') AND endsWith(name, '__mirror') ORDER BY name`,
   );
   return rows
     .filter(({ source }) => tables === null || tables.includes(source))

@@ -23,6 +23,8 @@ export interface ServiceProcess {
   stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<number | null>;
   /** Ends it at once, as a crash would. */
   kill(): Promise<void>;
+  /** Sends it any signal; waits for its end only where that is SIGKILL. */
+  signal(name: NodeJS.Signals): Promise<void>;
   /** Resolves with its exit code when it ends by itself. */
   ended(deadlineMs?: number): Promise<number | null>;
   isRunning(): boolean;
@@ -89,6 +91,10 @@ export function serviceProcess(options: {
     async stop(signal = 'SIGTERM') {
       child?.kill(signal);
       return ended(40_000);
+    },
+    async signal(name) {
+      child?.kill(name);
+      if (name === 'SIGKILL') await ended();
     },
     async kill() {
       child?.kill('SIGKILL');

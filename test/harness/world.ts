@@ -32,7 +32,12 @@ export interface World {
   sql(...statements: readonly string[]): Promise<void>;
   topic(table: string): string;
   /** Registers the connector and waits until it runs. */
-  connect(options?: { readonly profile?: Profile; readonly capture?: Capture }): Promise<void>;
+  connect(options?: {
+    readonly profile?: Profile;
+    readonly capture?: Capture;
+    /** Of each topic; 1 if not given. */
+    readonly partitions?: number;
+  }): Promise<void>;
   connectorRuns(): Promise<boolean>;
   auditRows(table?: string): Promise<AuditRow[]>;
   /** Waits until the view equals the source, and says how they differ if they do not. */
@@ -124,9 +129,10 @@ export async function openWorld(): Promise<World> {
       await postgres.query(statements.length === 1 ? (statements[0] ?? '') : `BEGIN; ${statements.join('; ')}; COMMIT`);
     },
     topic: (table) => `${name}.public.${table}`,
-    async connect({ profile = 'json', capture = WHOLE_SCHEMA } = {}) {
+    async connect({ profile = 'json', capture = WHOLE_SCHEMA, partitions = 1 } = {}) {
       connected = true;
-      await applyConnector({ connectUrl, profile, settings: placeholders, postgres, capture, log: quiet });
+      const of = { ...placeholders, TOPIC_PARTITIONS: String(partitions) };
+      await applyConnector({ connectUrl, profile, settings: of, postgres, capture, log: quiet });
     },
     async connectorRuns() {
       return (await connectorStatus({ connectUrl, name })).running;

@@ -42,12 +42,14 @@ function storeOver(tables: Record<string, { comment: string; uuid: string }>, kn
     query: async <T>(sql: string) => answer(sql) as T[],
     command: async (sql) => {
       statements.push(sql);
-      if (sql.startsWith('CREATE TABLE')) tables['cdc_cdc.orders__mirror__new'] = { comment: '', uuid: 'new' };
+      const [, made] = /^CREATE TABLE `cdc_cdc`\.`(\w+)`/.exec(sql) ?? [];
+      if (made !== undefined) tables[`cdc_cdc.${made}`] = { comment: '', uuid: 'new' };
     },
   };
-  const control: Pick<Control, 'get' | 'set'> = {
+  const control: Pick<Control, 'get' | 'set' | 'forget'> = {
     get: async (name) => remembered.get(name) ?? null,
     set: async (name, value) => void remembered.set(name, value),
+    forget: async (name) => void remembered.delete(name),
   };
   const store = openMirrorStore(clickhouse as ClickHouse, DATABASES, control as Control);
   return { store, statements, remembered };
@@ -75,11 +77,11 @@ describe('a mirror', () => {
     const { store, statements, remembered } = storeOver({});
     const { made, filled } = await ensure(store);
     expect(made).toMatchObject({ made: 'created', table: { name: 'orders__mirror', uuid: 'new' } });
-    expect(filled).toEqual(['orders__mirror__new new']);
+    expect(filled).toEqual([expect.stringMatching(/^orders__mirror__new_[0-9a-f]{12} new$/)]);
     expect(statements.map((sql) => sql.split(' ').slice(0, 2).join(' '))).toEqual(
       expect.arrayContaining(['CREATE TABLE', 'RENAME TABLE', 'CREATE OR']),
     );
-    expect(remembered.get('mirror:orders__mirror')).toBe('new of no changes');
+    expect(remembered.get('mirror:orders__mirror:new')).toBe('no changes');
   });
 
   it('whose filling fails gets no name, and is not remembered', async () => {
@@ -91,7 +93,7 @@ describe('a mirror', () => {
   });
 
   it('that stands and is remembered is kept, and not filled again', async () => {
-    const { store, statements } = storeOver({ ...standing }, { 'mirror:orders__mirror': 'old of audit' });
+    const { store, statements } = storeOver({ ...standing }, { 'mirror:orders__mirror:old': 'audit' });
     const { made, filled } = await ensure(store);
     expect(made).toMatchObject({ made: 'kept', table: { uuid: 'old' } });
     expect(filled).toEqual([]);
@@ -99,18 +101,18 @@ describe('a mirror', () => {
   });
 
   it('that stands and is remembered is built anew and exchanged when a rebuild is asked for', async () => {
-    const { store, statements } = storeOver({ ...standing }, { 'mirror:orders__mirror': 'old of audit' });
+    const { store, statements } = storeOver({ ...standing }, { 'mirror:orders__mirror:old': 'audit' });
     const { made, filled } = await ensure(store, { mirror: 'rebuild' });
     expect(made).toMatchObject({ made: 'created', table: { uuid: 'new' } });
-    expect(filled).toEqual(['orders__mirror__new new']);
+    expect(filled).toEqual([expect.stringMatching(/^orders__mirror__new_[0-9a-f]{12} new$/)]);
     expect(statements.some((sql) => sql.startsWith('EXCHANGE TABLES'))).toBe(true);
   });
 
   it.each([
-    ['UUID', 'older of audit'],
-    ['changes', 'old of another'],
-  ])('whose %s is not the remembered one is built anew and exchanged', async (_, value) => {
-    const { store, statements } = storeOver({ ...standing }, { 'mirror:orders__mirror': value });
+    ['UUID', 'older', 'audit'],
+    ['changes', 'old', 'another'],
+  ])('whose %s is not the remembered one is built anew and exchanged', async (_, uuid, changes) => {
+    const { store, statements } = storeOver({ ...standing }, { [`mirror:orders__mirror:${uuid}`]: changes });
     const { made } = await ensure(store);
     expect(made).toMatchObject({ made: 'created', table: { uuid: 'new' } });
     expect(statements.some((sql) => sql.startsWith('EXCHANGE TABLES'))).toBe(true);
@@ -128,7 +130,7 @@ describe('a mirror', () => {
   });
 
   it('stands while the table of its name has its UUID', async () => {
-    const { store } = storeOver({ ...standing }, { 'mirror:orders__mirror': 'old of audit' });
+    const { store } = storeOver({ ...standing }, { 'mirror:orders__mirror:old': 'audit' });
     const table = { database: 'cdc_cdc', name: 'orders__mirror', uuid: 'old' };
     expect(await store.stands(table)).toBe(true);
     expect(await store.stands({ ...table, uuid: 'other' })).toBe(false);

@@ -105,6 +105,7 @@ function portsOf(world: World): DeliveryPorts {
         calls.push('lease');
         return () => void calls.push('release');
       },
+      alone: (_, action) => action(),
       rebuild: async () => false,
       open: async ({ name }) => {
         const target = tableOf(`${name}__mirror`, `uuid of ${name}`);
@@ -120,6 +121,10 @@ function portsOf(world: World): DeliveryPorts {
       refresh: () => undefined,
       recheck: () => void calls.push('recheck'),
     },
+    takeTable: async () => ({ release: async () => undefined }),
+    createHolder: () => ({ look: async () => undefined, ended: async () => undefined }),
+    revoke: async () => undefined,
+    rebuildMarks: { want: async () => '', list: async () => [], forget: async () => undefined },
     glance: async () => ({
       clockMs: world.clockMs,
       tables: new Map(
@@ -187,6 +192,8 @@ function logOf(world: World): DeliveryPorts['log'] {
     topics: async () => [TOPIC.topic],
     canCommit: () => world.canCommit,
     epoch: () => world.epoch,
+    memberId: () => 'me',
+    members: async () => null,
     stop: async () => undefined,
   };
 }

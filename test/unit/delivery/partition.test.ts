@@ -77,7 +77,7 @@ describe('a partition starts', () => {
   it('only when the delivery of the epoch before has let go', async () => {
     const world = createWorld();
     let letGo: () => void = () => undefined;
-    deliver(world, { after: new Promise((resolve) => (letGo = resolve)) });
+    deliver(world, { after: new Promise<void>((resolve) => (letGo = resolve)) });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(world.calls).toEqual([]);
     letGo();
