@@ -42,7 +42,7 @@ export type ServiceEvent =
   | ({ readonly tag: 'records-skipped'; readonly kinds: Readonly<Record<string, number>> } & TopicPartition)
   | { readonly tag: 'table-mirrored'; readonly table: string; readonly view: string }
   | ({
-      readonly tag: 'truncate-not-mirrored';
+      readonly tag: 'truncate-by-rebuild';
       readonly offset: number;
       readonly table: string;
       /** Partitions of the topic. */
@@ -109,10 +109,10 @@ export function describe(event: ServiceEvent): Description {
       return info(event.tag, topicsMessage(event.added, event.gone), { added: event.added, gone: event.gone });
     case 'table-mirrored':
       return info(event.tag, `${event.table} is mirrored`, { table: event.table, view: event.view });
-    case 'truncate-not-mirrored': {
+    case 'truncate-by-rebuild': {
       const { tag, table, topic, partition, offset, partitions } = event;
-      const message = `${table} was truncated, but its topic has ${partitions} partitions, so the mirror cannot follow; drop the mirror, it is built again from changes`;
-      return { level: 'error', message, fields: { event: tag, table, topic, partition, offset } };
+      const message = `${table} was truncated; its topic has ${partitions} partitions, so its mirror is made anew once all of them have passed that`;
+      return { level: 'info', message, fields: { event: tag, table, topic, partition, offset } };
     }
     case 'loss-accepted': {
       const { tag, topic, partition, start, end } = event;

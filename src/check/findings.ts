@@ -190,14 +190,14 @@ function judgeTopics(facts: KafkaFacts, wanted: Wanted): Finding[] {
   ];
 }
 
-/** Rows of one key stay in one partition; a truncate, and a change of key, are not ordered against those of others. */
+/** Rows of one key stay in one partition; a change of key is not ordered against the rows of others, a truncate only by time. */
 function judgeSpread({ name, partitions }: TopicFacts): Finding {
   return {
     severity: 'warning',
     place: `topic ${name}`,
     what: `it has ${partitions} partitions`,
-    why: 'TRUNCATE is not ordered against rows of other partitions: it is audited, but the mirror keeps its rows until it is made anew.',
-    mend: 'Set TOPIC_PARTITIONS=1 before a topic is made. After a TRUNCATE: npx node dist/src/main.js rebuild --table <schema.table>',
+    why: 'After a TRUNCATE the mirror keeps its rows until all partitions have passed it, and is made anew then; a row whose key changed may for a moment be there twice or not at all.',
+    mend: 'Nothing, if that does no harm. Else set TOPIC_PARTITIONS=1 before a topic is made.',
   };
 }
 

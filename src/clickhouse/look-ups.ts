@@ -1,7 +1,8 @@
-/** Questions to `changes` and `quarantine`: how far a partition is, what a block lacks, and the newest event of a key. */
+/** Questions to `changes` and `quarantine`: how far a partition is, what a block lacks, and (`truth-look-ups.ts`) what keys came to. */
 import type { TopicPartition } from '../model';
 import type { ClickHouse } from './client';
 import { quoteName, quoteText } from './ddl';
+import { orNull, slices, truthLookUps, type TruthLookUps } from './truth-look-ups';
 
 /** What `changes` says of a partition below an offset. */
 export interface PartitionPast {
@@ -21,20 +22,6 @@ export interface PastEvent {
   readonly op: string;
   readonly key: string;
   readonly table: string;
-}
-
-/** A row of `changes` as reconcile needs it. */
-export interface TruthEvent {
-  readonly key: string;
-  readonly offset: number;
-  readonly op: string;
-  readonly before: string;
-  readonly after: string;
-  readonly lsn: number;
-  readonly commitLsn: number;
-  /** Microseconds since the epoch. */
-  readonly tsUs: number;
-  readonly unavailable: readonly string[];
 }
 
 /** A whole row of `changes`; -1 for null numbers. */
@@ -58,12 +45,7 @@ export interface AuditRow {
   readonly offset: number;
 }
 
-export interface TableOf extends TopicPartition {
-  readonly schema: string;
-  readonly table: string;
-}
-
-export interface LookUps {
+export interface LookUps extends TruthLookUps {
   /** The highest offset of each partition in `changes`; partitions without rows are absent. */
   highest(partitions: readonly TopicPartition[]): Promise<Map<string, number>>;
   past(partition: TopicPartition, below: number): Promise<PartitionPast>;
@@ -75,22 +57,8 @@ export interface LookUps {
   ): Promise<{ changes: Set<number>; quarantine: Set<number> }>;
   /** Streamed events with one of these LSNs at offsets below `below`. */
   eventsAt(partition: TopicPartition, lsns: readonly number[], below: number): Promise<PastEvent[]>;
-  /** For each key its newest event at or above `from` that is not redelivered. */
-  newest(of: TableOf, keys: readonly string[], from: number): Promise<TruthEvent[]>;
-  /** For each key its newest event below `below` (an offset for each key) whose `after` has `column`. */
-  newestWith(of: TableOf, column: string, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]>;
-  /** For each key its newest event below `below` (an offset for each key) that begins or ends the life of a row: c, r or d. */
-  turns(of: TableOf, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]>;
-  /** The newest delete of the table below `below` with this LSN; null when there is none. */
-  deletedAt(of: TableOf, lsn: number, below: number): Promise<TruthEvent | null>;
   /** Rows of [from, to) in offset order, `limit` at most. */
   rows(partition: TopicPartition, from: number, to: number, limit: number): Promise<AuditRow[]>;
-  /** The highest offset of a truncate of the table; -1 when there is none. */
-  lastTruncate(of: TableOf): Promise<number>;
-  /** Where changes of a table are in `changes`, with how many rows; empty when there are none. */
-  whereabouts(schema: string, table: string): Promise<(TableOf & { rows: number })[]>;
-  /** One page of the table's keys (by hash, `page` of `pages`), each with its newest event above `above` that is not redelivered. */
-  newestPage(of: TableOf, above: number, page: number, pages: number): Promise<TruthEvent[]>;
 }
 
 /** The key under which `highest` files a partition. */
@@ -98,31 +66,13 @@ export function partitionKey({ topic, partition }: TopicPartition): string {
   return `${partition}@${topic}`;
 }
 
-/** Keys of one query at most: their text goes into the statement. */
-const KEYS_A_QUERY = 10_000;
-/** Pairs of key and offset of one query at most: each is an expression of its own. */
-const PAIRS_A_QUERY = 500;
-
 export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
   const changes = `${quoteName(machinery)}.changes`;
   const quarantine = `${quoteName(machinery)}.quarantine`;
   const at = ({ topic, partition }: TopicPartition): string =>
     `topic = ${quoteText(topic)} AND partition = ${partition}`;
-  const ofTable = (of: TableOf): string =>
-    `${at(of)} AND schema = ${quoteText(of.schema)} AND table = ${quoteText(of.table)}`;
-  const truths = async (sql: string): Promise<TruthEvent[]> => (await clickhouse.query<TruthRow>(sql)).map(asTruth);
-  const newestBelow = async (of: TableOf, keys: ReadonlyMap<string, number>, what: string): Promise<TruthEvent[]> => {
-    const found: TruthEvent[] = [];
-    for (const some of slices([...keys], PAIRS_A_QUERY)) {
-      const pairs = some.map(([key, below]) => `(key = ${quoteText(key)} AND offset < ${below})`).join(' OR ');
-      const where = `${ofTable(of)} AND redelivered = 0 AND ${what} AND (${pairs})`;
-      found.push(
-        ...(await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`)),
-      );
-    }
-    return found;
-  };
   return {
+    ...truthLookUps(clickhouse, machinery),
     async highest(partitions) {
       if (partitions.length === 0) return new Map();
       const wanted = partitions.map(({ topic, partition }) => `(${quoteText(topic)}, ${partition})`).join(', ');
@@ -176,24 +126,6 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
       }
       return found;
     },
-    async newest(of, keys, from) {
-      const found: TruthEvent[] = [];
-      for (const some of slices(keys)) {
-        const where = `${ofTable(of)} AND offset >= ${from} AND redelivered = 0 AND key IN (${some.map(quoteText).join(', ')})`;
-        found.push(
-          ...(await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`)),
-        );
-      }
-      return found;
-    },
-    newestWith: (of, column, keys) =>
-      newestBelow(of, keys, `after != '' AND NOT has(unavailable, ${quoteText(column)})`),
-    turns: (of, keys) => newestBelow(of, keys, `op IN ('c', 'r', 'd')`),
-    async deletedAt(of, lsn, below) {
-      const where = `${ofTable(of)} AND redelivered = 0 AND op = 'd' AND lsn = ${lsn} AND offset < ${below}`;
-      const [found] = await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1`);
-      return found ?? null;
-    },
     async rows(partition, from, to, limit) {
       const rows = await clickhouse.query<Record<string, string | null>>(
         `SELECT source, db, schema, table, op, key, before, after, toUnixTimestamp64Micro(ts) AS ts_us, toUnixTimestamp64Micro(captured_at) AS captured_us, ` +
@@ -202,40 +134,10 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
       );
       return rows.map(asAuditRow);
     },
-    async lastTruncate(of) {
-      const [row] = await clickhouse.query<{ last: string; rows: string }>(
-        `SELECT max(offset) AS last, count() AS rows FROM ${changes} WHERE ${ofTable(of)} AND op = 't' AND redelivered = 0`,
-      );
-      return row === undefined || row.rows === '0' ? -1 : Number(row.last);
-    },
-    async whereabouts(schema, table) {
-      const rows = await clickhouse.query<{ topic: string; partition: number; rows: string }>(
-        `SELECT topic, partition, count() AS rows FROM ${changes} WHERE schema = ${quoteText(schema)} AND table = ${quoteText(table)} GROUP BY topic, partition`,
-      );
-      return rows.map((row) => ({ topic: row.topic, partition: row.partition, schema, table, rows: Number(row.rows) }));
-    },
-    newestPage(of, above, page, pages) {
-      const where = `${ofTable(of)} AND offset > ${above} AND redelivered = 0 AND op != 't' AND cityHash64(key) % ${pages} = ${page}`;
-      return truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`);
-    },
   };
 }
 
 const EVENT = 'lsn, tx_id, tx_order, op, key, table';
-const TRUTH = 'key, offset, op, before, after, lsn, commit_lsn, toUnixTimestamp64Micro(ts) AS ts_us, unavailable';
-
-interface TruthRow {
-  key: string;
-  offset: string;
-  op: string;
-  before: string;
-  after: string;
-  lsn: string | null;
-  commit_lsn: string | null;
-  ts_us: string;
-  unavailable: string[];
-}
-
 function asAuditRow(row: Record<string, string | null>): AuditRow {
   const text = (name: string): string => row[name] ?? '';
   const number = (name: string): number => orNull(row[name] ?? null);
@@ -259,21 +161,6 @@ function asAuditRow(row: Record<string, string | null>): AuditRow {
   };
 }
 
-function asTruth(row: TruthRow): TruthEvent {
-  const { key, op, before, after, unavailable } = row;
-  return {
-    key,
-    op,
-    before,
-    after,
-    unavailable,
-    offset: Number(row.offset),
-    lsn: orNull(row.lsn),
-    commitLsn: orNull(row.commit_lsn),
-    tsUs: Number(row.ts_us),
-  };
-}
-
 async function pastEvents(clickhouse: ClickHouse, sql: string): Promise<PastEvent[]> {
   const rows = await clickhouse.query<{
     lsn: string | null;
@@ -291,12 +178,4 @@ async function pastEvents(clickhouse: ClickHouse, sql: string): Promise<PastEven
     key,
     table,
   }));
-}
-
-function orNull(value: string | null): number {
-  return value === null ? -1 : Number(value);
-}
-
-function* slices<T>(all: readonly T[], size = KEYS_A_QUERY): Generator<T[]> {
-  for (let i = 0; i < all.length; i += size) yield all.slice(i, i + size);
 }

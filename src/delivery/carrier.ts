@@ -1,5 +1,5 @@
 /** Finds the older event that carries a withheld value: within the life of the row, and through changes of its key. */
-import type { LookUps, TableOf, TruthEvent } from '../clickhouse/look-ups';
+import type { TableOf, TruthEvent, TruthLookUps } from '../clickhouse/truth-look-ups';
 
 /** An event of a partition, wherever it was found. */
 export interface Carrier<R> {
@@ -56,18 +56,62 @@ async function newestOf<R>(
   return found.reduce((newest, one) => (one !== null && one.offset > (newest?.offset ?? -1) ? one : newest), null);
 }
 
+type Asked = Pick<TruthLookUps, 'newestWith' | 'turns' | 'deletedAt'>;
+
+/** A withheld value that is looked for: the newest events of the key below an offset are asked for. */
+export interface Wanted {
+  readonly key: string;
+  readonly below: number;
+  readonly column: string;
+}
+
 /** What `changes` holds. */
-export function eventsOfChanges<R>(
-  lookUps: Pick<LookUps, 'newestWith' | 'turns' | 'deletedAt'>,
-  of: TableOf,
-  read: (truth: TruthEvent) => R,
-): EventSource<R> {
-  const asCarrier = (truth: TruthEvent | null | undefined): Carrier<R> | null =>
-    truth ? { offset: truth.offset, op: truth.op, key: truth.key, lsn: truth.lsn, read: () => read(truth) } : null;
+export function eventsOfChanges<R>(lookUps: Asked, of: TableOf, read: (truth: TruthEvent) => R): EventSource<R> {
+  const asCarrier = carrierOf(read);
   return {
     carrier: async (key, below, column) =>
       asCarrier((await lookUps.newestWith(of, column, new Map([[key, below]])))[0]),
     turn: async (key, below) => asCarrier((await lookUps.turns(of, new Map([[key, below]])))[0]),
     deletedAt: async (lsn, below) => asCarrier(await lookUps.deletedAt(of, lsn, below)),
   };
+}
+
+/**
+ * What `changes` holds, with the answers to what will be asked first read together: one query for each column and one for
+ * the turns, instead of two for each value. Each key is to be wanted below one offset only.
+ */
+export async function eventsOfChangesFor<R>(
+  wanted: readonly Wanted[],
+  lookUps: Asked,
+  of: TableOf,
+  read: (truth: TruthEvent) => R,
+): Promise<EventSource<R>> {
+  const asking = eventsOfChanges(lookUps, of, read);
+  if (wanted.length < 2) return asking;
+  const asCarrier = carrierOf(read);
+  const below = new Map(wanted.map((one) => [one.key, one.below]));
+  const byKey = (found: readonly TruthEvent[]): Map<string, TruthEvent> => new Map(found.map((one) => [one.key, one]));
+  const turns = byKey(await lookUps.turns(of, below));
+  const carriers = new Map<string, { asked: Set<string>; found: Map<string, TruthEvent> }>();
+  for (const [column, some] of Map.groupBy(wanted, (one) => one.column)) {
+    const keys = new Map(some.map((one) => [one.key, below.get(one.key) ?? one.below]));
+    const found = byKey(await lookUps.newestWith(of, column, keys));
+    carriers.set(column, { asked: new Set(keys.keys()), found });
+  }
+  return {
+    async carrier(key, offset, column) {
+      const known = carriers.get(column);
+      if (known?.asked.has(key) !== true || below.get(key) !== offset) return asking.carrier(key, offset, column);
+      return asCarrier(known.found.get(key));
+    },
+    async turn(key, offset) {
+      return below.get(key) === offset ? asCarrier(turns.get(key)) : asking.turn(key, offset);
+    },
+    deletedAt: (lsn, offset) => asking.deletedAt(lsn, offset),
+  };
+}
+
+function carrierOf<R>(read: (truth: TruthEvent) => R): (truth: TruthEvent | null | undefined) => Carrier<R> | null {
+  return (truth) =>
+    truth ? { offset: truth.offset, op: truth.op, key: truth.key, lsn: truth.lsn, read: () => read(truth) } : null;
 }

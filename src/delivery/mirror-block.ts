@@ -1,13 +1,15 @@
 /** One table's share of a block as signed rows: appended, merged or reconciled. Looks up what it must, writes nothing. */
 import type { StringColumn } from '../clickhouse/column-string';
-import type { LookUps, TableOf, TruthEvent } from '../clickhouse/look-ups';
+import type { LookUps } from '../clickhouse/look-ups';
+import type { TableOf, TruthEvent } from '../clickhouse/truth-look-ups';
 import { TRANSCODED, UNKNOWN_FIELD, type Outcome } from '../debezium/transcode';
 import { OP } from '../model';
 import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
 import { foldOver, type FoldEvent } from '../plan/fold';
 import { MirrorRows, SignedRows, type RowOrigin, type RowRef } from '../plan/mirror-rows';
 import type { Mode } from '../plan/mode';
-import { eventsOfChanges, findCarrier, type Carrier, type EventSource } from './carrier';
+import { isTruncated } from '../plan/truncation';
+import { eventsOfChangesFor, findCarrier, type Carrier, type EventSource } from './carrier';
 import type { MirroredTable } from './ports';
 
 /** A block and what was found out about it. */
@@ -106,20 +108,18 @@ async function mergeEvents(
   const { block, redelivered } = at;
   const events: FoldEvent[] = [];
   let deletedAt = -1;
+  const halves: Incomplete[] = [];
   for (const row of share.rows) {
     if (redelivered[row] === 1) continue;
     if (block.ops[row] === OP.d) deletedAt = block.lsn(row);
     const event = images.ofRow(row);
     if (event === null) continue;
     // The first half of a changed key may be the end of the block before.
-    const halved = block.ops[row] === OP.c && event.withheld !== null && block.lsn(row) !== deletedAt;
-    events.push(
-      halved
-        ? await completed(event, block.key.textAt(row), { share, at, of: tableOf(share, at), images, lookUps })
-        : event,
-    );
+    if (block.ops[row] === OP.c && event.withheld !== null && block.lsn(row) !== deletedAt)
+      halves.push({ at: events.length, key: block.key.textAt(row) });
+    events.push(event);
   }
-  return events;
+  return complete(events, halves, { share, at, of: tableOf(share, at), images, lookUps });
 }
 
 function tableOf({ source }: TableShare, { topic, partition }: LookedAt): TableOf {
@@ -144,20 +144,22 @@ async function reconcileEvents(
   const later = new Map((await lookUps.newest(of, [...newestRow.keys()], end)).map((event) => [event.key, event]));
   const only = [...repeated].filter((key) => !newestRow.has(key));
   for (const event of await lookUps.newest(of, only, 0)) later.set(event.key, event);
-  const truncated = await lookUps.lastTruncate(of);
+  const truncations = await lookUps.truncations(of.schema, of.table);
   const events: FoldEvent[] = [];
+  const incomplete: Incomplete[] = [];
   for (const key of [...newestRow.keys(), ...only]) {
     const row = newestRow.get(key);
     const truth = later.get(key);
     const event = truth !== undefined ? images.ofTruth(truth) : row === undefined ? null : images.ofRow(row);
     if (event === null) continue;
-    events.push(
-      event.origin.offset < truncated
-        ? { ...event, present: false, withheld: null }
-        : await completed(event, key, { share, at, of, images, lookUps }),
-    );
+    if (isTruncated({ ...event.origin, topic: at.topic, partition: at.partition }, truncations)) {
+      events.push({ ...event, present: false, withheld: null });
+      continue;
+    }
+    if (event.withheld !== null) incomplete.push({ at: events.length, key });
+    events.push(event);
   }
-  return events;
+  return complete(events, incomplete, { share, at, of, images, lookUps });
 }
 
 interface Completing {
@@ -168,24 +170,42 @@ interface Completing {
   readonly lookUps: LookUps;
 }
 
-/** Finds each withheld value of a truth in the older event that carries it; what is not found stays null. */
-async function completed(
-  event: FoldEvent,
-  key: string,
+/** An event that withholds values, by its place among the events, and its key as text. */
+interface Incomplete {
+  readonly at: number;
+  readonly key: string;
+}
+
+/** Finds each withheld value in the older event that carries it; what is not found stays null. */
+async function complete(
+  events: readonly FoldEvent[],
+  incomplete: readonly Incomplete[],
   { share, at, of, images, lookUps }: Completing,
-): Promise<FoldEvent> {
-  if (event.withheld === null) return event;
+): Promise<FoldEvent[]> {
+  const names = share.table.layout.columns.map(({ name }) => name);
+  const wanted = incomplete.flatMap(({ at: index, key }) => {
+    const { origin, withheld } = events[index] ?? {};
+    // Looked for from the event itself on: it may be the create of a changed key.
+    const below = (origin?.offset ?? 0) + 1;
+    return [...(withheld?.keys() ?? [])].map((column) => ({ key, below, column: names[column] ?? '' }));
+  });
   const sources = [
     eventsOfBlock(share, at, (row) => images.ofRow(row)),
-    eventsOfChanges(lookUps, of, (truth) => images.ofTruth(truth)),
+    await eventsOfChangesFor(wanted, lookUps, of, (truth) => images.ofTruth(truth)),
   ];
-  const found = new Map<number, RowRef | null>();
-  for (const index of event.withheld.keys()) {
-    const name = share.table.layout.columns[index]?.name ?? '';
-    const carrier = (await findCarrier(sources, { key, offset: event.origin.offset }, name))?.read() ?? null;
-    found.set(index, carrier === null ? null : { rows: images.rows, row: carrier.image });
+  const completed = [...events];
+  for (const { at: index, key } of incomplete) {
+    const event = events[index];
+    if (event?.withheld == null) continue;
+    const found = new Map<number, RowRef | null>();
+    for (const column of event.withheld.keys()) {
+      const carrier = await findCarrier(sources, { key, offset: event.origin.offset }, names[column] ?? '');
+      const row = carrier?.read() ?? null;
+      found.set(column, row === null ? null : { rows: images.rows, row: row.image });
+    }
+    completed[index] = { ...event, withheld: found };
   }
-  return { ...event, withheld: found };
+  return completed;
 }
 
 /** What the block in hand holds of a table. */

@@ -6,6 +6,7 @@ import type { ChangeBlock } from '../plan/change-block';
 import { encodeNote, type AnnouncedBlock } from '../plan/commit';
 import type { SnapshotState } from '../plan/mode';
 import type { Watermark } from '../plan/position';
+import { placeName } from '../plan/replay';
 import { machineryTable } from './assign';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable } from './ports';
@@ -77,11 +78,17 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
     return { prepared, at, guard: { changes, deadlineMs: clockMs + limits.guardSeconds * 1_000 } };
   };
 
-  /** A truncate is ordered against rows only where the topic has one partition; else the mirror is left as it is, and that is said. */
+  /**
+   * A truncate is ordered against rows by their offsets only where the topic has one partition. In others the mirror is
+   * made anew, once everything that Kafka holds now is written: what was committed before the truncate is below that.
+   */
   const truncate = async (table: MirroredTable, below: number): Promise<void> => {
-    const { length } = await ports.log.bounds(of.topic);
-    if (length === 1) await ports.removeBelow(table, of, below);
-    else ports.emit({ tag: 'truncate-not-mirrored', ...of, offset: below, table: table.name, partitions: length });
+    const bounds = await ports.log.bounds(of.topic);
+    if (bounds.length === 1) return ports.removeBelow(table, of, below);
+    const until = Object.fromEntries(bounds.map((one) => [placeName(one), one.high]));
+    const { name, layout } = table;
+    await ports.rebuildMarks.want({ schema: layout.schema, table: layout.table, until });
+    ports.emit({ tag: 'truncate-by-rebuild', ...of, offset: below, table: name, partitions: bounds.length });
   };
 
   /** Steps 2 and 3: in order; each repeated with its token while the guard allows, else the block is redone from step 0. */

@@ -132,6 +132,28 @@ describe('a table spread over two processes', () => {
     await isRight();
   });
 
+  scenario('a TRUNCATE is followed by a new mirror without the rows before it, and with those after it', async () => {
+    for (let round = 0; round < 2; round++) {
+      // Rows before and after it, in every partition, in one transaction with it and in others.
+      await world.sql(`UPDATE wide SET note = 'before' WHERE id <= 150`);
+      const before = await uuid();
+      await world.sql(
+        `UPDATE wide SET note = 'with it'`,
+        'TRUNCATE wide',
+        `INSERT INTO wide SELECT i, nextval('versions'), 'with it, after' FROM generate_series(50, 350) i`,
+      );
+      await world.sql(`UPDATE wide SET note = 'after' WHERE id % 3 = 0`, `DELETE FROM wide WHERE id % 7 = 0`);
+      await waitFor(async () => (await uuid()) !== before, 'the mirror is made anew', 60_000);
+      await waitFor(async () => (await leftBehind()).length === 0, 'nothing is left to do');
+      await isRight();
+    }
+    expect(
+      [world.service, second].flatMap((one) => one.lines().filter(({ event }) => event === 'truncate-by-rebuild')),
+    ).toHaveLength(2);
+    ok(await world.command(['replay', '--from-beginning']));
+    await isRight();
+  });
+
   scenario('an owner that is killed or stopped in the midst of a rebuild does no harm', async () => {
     for (const [signal, victim] of [
       ['SIGKILL', world.service],

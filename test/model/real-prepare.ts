@@ -2,14 +2,16 @@
 import { FixedColumn } from '../../src/clickhouse/column-fixed';
 import { StringColumn } from '../../src/clickhouse/column-string';
 import type { GuardedInsert } from '../../src/clickhouse/insert';
-import type { LookUps, PastEvent, TruthEvent } from '../../src/clickhouse/look-ups';
+import type { LookUps, PastEvent } from '../../src/clickhouse/look-ups';
 import { mirrorLayout, type MirrorLayout } from '../../src/clickhouse/mirror-layout';
+import type { TruthEvent } from '../../src/clickhouse/truth-look-ups';
 import { compileTranscoder, type Transcoder } from '../../src/debezium/transcode';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable } from '../../src/delivery/ports';
 import { prepareBlock } from '../../src/delivery/prepare';
 import { DEFAULT_PLACEHOLDER, OP, type SourceColumn } from '../../src/model';
 import { ChangeBlock } from '../../src/plan/change-block';
 import { MirrorRows } from '../../src/plan/mirror-rows';
+import type { Truncation } from '../../src/plan/truncation';
 import type { SignedRow } from './clickhouse';
 import { ABSENT, keyText, pack, type Kafkalog } from './history';
 import { gather, imageText, TABLE, type BlockContext, type Prepared } from './prepare';
@@ -48,13 +50,16 @@ const LIMITS: DeliveryLimits = {
 /** Records of a partition that `changes` holds, in offset order, as the service reads them. */
 class Lookups implements Pick<
   LookUps,
-  'present' | 'eventsAt' | 'newest' | 'newestWith' | 'turns' | 'deletedAt' | 'lastTruncate'
+  'present' | 'eventsAt' | 'newest' | 'newestWith' | 'turns' | 'deletedAt' | 'truncations'
 > {
   private readonly log: Kafkalog;
   private readonly count: Uint8Array;
   private readonly redelivered: Uint8Array;
 
+  private readonly partition: number;
+
   constructor(world: World, partition: number) {
+    this.partition = partition;
     this.log = world.history.logs[partition]!;
     ({ count: this.count, redelivered: this.redelivered } = world.clickhouse.changes.partitions[partition]!);
   }
@@ -109,9 +114,11 @@ class Lookups implements Pick<
     return last === undefined ? null : this.truth(last);
   }
 
-  async lastTruncate(): Promise<number> {
+  /** Of this partition alone: in the model a truncate is carried out only where the topic has one. */
+  async truncations(): Promise<Truncation[]> {
     const last = this.records((at) => this.log.op[at] === OP.t && this.redelivered[at] === 0).at(-1);
-    return last === undefined ? -1 : this.log.offset[last]!;
+    if (last === undefined) return [];
+    return [{ topic: TOPIC, partition: this.partition, offset: this.log.offset[last]!, tsUs: 0, lsn: this.log.lsn[last]! }];
   }
 
   private keyOf(at: number): string {

@@ -1,4 +1,12 @@
-import { findCarrier, type Carrier, type EventSource } from '../../../src/delivery/carrier';
+import fc from 'fast-check';
+import type { TruthEvent, TruthLookUps } from '../../../src/clickhouse/truth-look-ups';
+import {
+  eventsOfChanges,
+  eventsOfChangesFor,
+  findCarrier,
+  type Carrier,
+  type EventSource,
+} from '../../../src/delivery/carrier';
 
 interface Event {
   readonly offset: number;
@@ -79,5 +87,82 @@ describe('a withheld value', () => {
       { offset: 2, op: 'c', key: 'b', lsn: 9, body: null },
     ];
     expect(await bodyFor(events, { key: 'b', offset: 2 })).toBeNull();
+  });
+});
+
+describe('what will be asked first, read together', () => {
+  const OF = { topic: 't', partition: 0, schema: 'public', table: 'rows' };
+
+  /** `changes` with a history in it, and how often it was asked. */
+  function changesOf(events: readonly Event[]) {
+    const asked = { queries: 0 };
+    const truthOf = ({ offset, op, key, lsn = -1, body }: Event): TruthEvent => ({
+      ...{ key, offset, op, lsn, before: '', after: body ?? '', commitLsn: -1, tsUs: 0 },
+      unavailable: body === null ? ['body'] : [],
+    });
+    const newest = (keys: ReadonlyMap<string, number>, isIt: (event: Event) => boolean): TruthEvent[] => {
+      asked.queries++;
+      return [...keys].flatMap(([key, below]) => {
+        const found = events.findLast((event) => event.key === key && event.offset < below && isIt(event));
+        return found === undefined ? [] : [truthOf(found)];
+      });
+    };
+    const lookUps: Pick<TruthLookUps, 'newestWith' | 'turns' | 'deletedAt'> = {
+      newestWith: async (_, __, keys) => newest(keys, ({ op, body }) => op !== 'd' && typeof body === 'string'),
+      turns: async (_, keys) => newest(keys, ({ op }) => op !== 'u'),
+      deletedAt: async (_, lsn, below) => {
+        asked.queries++;
+        const found = events.findLast((event) => event.op === 'd' && event.lsn === lsn && event.offset < below);
+        return found === undefined ? null : truthOf(found);
+      },
+    };
+    return { lookUps, asked };
+  }
+
+  const histories = fc
+    .array(
+      fc.record({
+        op: fc.constantFrom('c', 'u', 'd'),
+        key: fc.constantFrom('a', 'b', 'c'),
+        lsn: fc.integer({ min: 0, max: 5 }),
+        body: fc.option(fc.string({ maxLength: 2 })),
+      }),
+      { minLength: 1, maxLength: 15 },
+    )
+    .map((events) => events.map((event, offset): Event => ({ ...event, offset })));
+
+  it('gives the same values as asking for each', async () => {
+    await fc.assert(
+      fc.asyncProperty(histories, async (events) => {
+        const { lookUps } = changesOf(events);
+        const newest = ['a', 'b', 'c'].flatMap((key) => events.findLast((event) => event.key === key) ?? []);
+        const wanted = newest.map(({ key, offset }) => ({ key, below: offset + 1, column: 'body' }));
+        const read = ({ after, offset }: TruthEvent): string => `${offset} ${after}`;
+        const together = [await eventsOfChangesFor(wanted, lookUps, OF, read)];
+        const oneByOne = [eventsOfChanges(lookUps, OF, read)];
+        for (const event of newest) {
+          const found = await findCarrier(together, event, 'body');
+          expect(found?.read()).toBe((await findCarrier(oneByOne, event, 'body'))?.read());
+        }
+      }),
+      { seed: 7 },
+    );
+  });
+
+  it('takes two queries for any number of rows', async () => {
+    const events = Array.from({ length: 200 }, (_, n): Event[] => [
+      { offset: 2 * n, op: 'c', key: `k${n}`, body: `of ${n}` },
+      { offset: 2 * n + 1, op: 'u', key: `k${n}`, body: null },
+    ]).flat();
+    const { lookUps, asked } = changesOf(events);
+    const wanted = events
+      .filter(({ op }) => op === 'u')
+      .map(({ key, offset }) => ({ key, below: offset + 1, column: 'body' }));
+    const sources = [await eventsOfChangesFor(wanted, lookUps, OF, ({ after }) => after)];
+    for (const { key, below } of wanted) {
+      const found = await findCarrier(sources, { key, offset: below - 1 }, 'body');
+      expect(found?.read()).toBe(`of ${key.slice(1)}`);
+    }
+    expect(asked.queries).toBe(2);
   });
 });

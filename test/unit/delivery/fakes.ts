@@ -6,6 +6,7 @@ import { mirrorLayout, type MirrorLayout } from '../../../src/clickhouse/mirror-
 import { partitionKey } from '../../../src/clickhouse/look-ups';
 import { compileTranscoder } from '../../../src/debezium/transcode';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable } from '../../../src/delivery/ports';
+import type { WantedRebuild } from '../../../src/delivery/rebuild-marks';
 import { ServiceError } from '../../../src/errors';
 import type { ServiceEvent } from '../../../src/events';
 import type { Commit } from '../../../src/kafka/log';
@@ -40,6 +41,8 @@ export interface World {
   readonly written: Map<string, { readonly insert: GuardedInsert; readonly guard: Guard; readonly seconds: number }>;
   /** Offsets in `changes`. */
   readonly changes: Set<number>;
+  /** Mirrors that were asked to be made anew. */
+  readonly marks: WantedRebuild[];
   committed: { offset: number; metadata: string } | null;
   epoch: number;
   low: number;
@@ -72,6 +75,7 @@ export function createWorld(): World {
     events: [],
     written: new Map(),
     changes: new Set(),
+    marks: [],
     committed: null,
     epoch: 1,
     low: 0,
@@ -124,7 +128,14 @@ function portsOf(world: World): DeliveryPorts {
     takeTable: async () => ({ release: async () => undefined }),
     createHolder: () => ({ look: async () => undefined, ended: async () => undefined }),
     revoke: async () => undefined,
-    rebuildMarks: { want: async () => '', list: async () => [], forget: async () => undefined },
+    rebuildMarks: {
+      want: async (mark) => {
+        world.marks.push(mark);
+        return '';
+      },
+      list: async () => [],
+      forget: async () => undefined,
+    },
     glance: async () => ({
       clockMs: world.clockMs,
       tables: new Map(
@@ -214,7 +225,8 @@ function lookUpsOf({ calls, changes }: World): DeliveryPorts['lookUps'] {
     turns: async () => [],
     deletedAt: async () => null,
     rows: async () => [],
-    lastTruncate: async () => -1,
+    truncations: async () => [],
+    newestAnywhere: async () => [],
     whereabouts: async () => [],
     newestPage: async () => [],
   };

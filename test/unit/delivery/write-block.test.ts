@@ -107,7 +107,9 @@ describe('a truncate', () => {
     world.partitions = 2;
     await writerOf(world).write(blockOf([t]), PAST, null);
     expect(world.calls).toEqual(['lease', 'announce [3, 4)', 'insert changes [3, 4)', 'release']);
-    expect(world.events[0]).toMatchObject({ tag: 'truncate-not-mirrored', table: 'public.orders', partitions: 2 });
+    expect(world.events[0]).toMatchObject({ tag: 'truncate-by-rebuild', table: 'public.orders', partitions: 2 });
+    const until = { [`${TOPIC.topic}:0`]: world.high, [`${TOPIC.topic}:1`]: world.high };
+    expect(world.marks).toEqual([{ schema: 'public', table: 'orders', until }]);
   });
 });
 

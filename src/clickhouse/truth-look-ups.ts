@@ -1,0 +1,159 @@
+/** Questions to `changes` about keys and tables: the newest events, what carries a withheld value, what was truncated. */
+import type { TopicPartition } from '../model';
+import type { Truncation } from '../plan/truncation';
+import type { ClickHouse } from './client';
+import { quoteName, quoteText } from './ddl';
+
+/** A row of `changes` as reconcile needs it. */
+export interface TruthEvent {
+  readonly key: string;
+  readonly offset: number;
+  readonly op: string;
+  readonly before: string;
+  readonly after: string;
+  readonly lsn: number;
+  readonly commitLsn: number;
+  /** Microseconds since the epoch. */
+  readonly tsUs: number;
+  readonly unavailable: readonly string[];
+}
+
+export interface TableOf extends TopicPartition {
+  readonly schema: string;
+  readonly table: string;
+}
+
+export interface TruthLookUps {
+  /** For each key its newest event at or above `from` that is not redelivered. */
+  newest(of: TableOf, keys: readonly string[], from: number): Promise<TruthEvent[]>;
+  /** For each key its newest event below `below` (an offset for each key) whose `after` has `column`. */
+  newestWith(of: TableOf, column: string, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]>;
+  /** For each key its newest event below `below` (an offset for each key) that begins or ends the life of a row: c, r or d. */
+  turns(of: TableOf, keys: ReadonlyMap<string, number>): Promise<TruthEvent[]>;
+  /** The newest delete of the table below `below` with this LSN; null when there is none. */
+  deletedAt(of: TableOf, lsn: number, below: number): Promise<TruthEvent | null>;
+  /** For some keys their newest event in each partition that has any; nothing that is redelivered, no truncates. */
+  newestAnywhere(schema: string, table: string, keys: readonly string[]): Promise<(TruthEvent & TopicPartition)[]>;
+  /** The last truncate of the table in each partition. */
+  truncations(schema: string, table: string): Promise<Truncation[]>;
+  /** Where changes of a table are in `changes`, with how many rows; empty when there are none. */
+  whereabouts(schema: string, table: string): Promise<(TableOf & { rows: number })[]>;
+  /** One page of the table's keys (by hash, `page` of `pages`), each with its newest event above `above` that is not redelivered. */
+  newestPage(of: TableOf, above: number, page: number, pages: number): Promise<TruthEvent[]>;
+}
+
+/** Keys of one query at most: their text goes into the statement. */
+const KEYS_A_QUERY = 10_000;
+/** Pairs of key and offset of one query at most: each is an expression of its own. */
+const PAIRS_A_QUERY = 500;
+
+export function truthLookUps(clickhouse: ClickHouse, machinery: string): TruthLookUps {
+  const changes = `${quoteName(machinery)}.changes`;
+  const named = (schema: string, table: string): string =>
+    `schema = ${quoteText(schema)} AND table = ${quoteText(table)}`;
+  const ofTable = (of: TableOf): string =>
+    `topic = ${quoteText(of.topic)} AND partition = ${of.partition} AND ${named(of.schema, of.table)}`;
+  const truths = async (sql: string): Promise<TruthEvent[]> => (await clickhouse.query<TruthRow>(sql)).map(asTruth);
+  const newestBelow = async (of: TableOf, keys: ReadonlyMap<string, number>, what: string): Promise<TruthEvent[]> => {
+    const found: TruthEvent[] = [];
+    for (const some of slices([...keys], PAIRS_A_QUERY)) {
+      const pairs = some.map(([key, below]) => `(key = ${quoteText(key)} AND offset < ${below})`).join(' OR ');
+      const where = `${ofTable(of)} AND redelivered = 0 AND ${what} AND (${pairs})`;
+      found.push(
+        ...(await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`)),
+      );
+    }
+    return found;
+  };
+  return {
+    async newest(of, keys, from) {
+      const found: TruthEvent[] = [];
+      for (const some of slices(keys)) {
+        const where = `${ofTable(of)} AND offset >= ${from} AND redelivered = 0 AND key IN (${some.map(quoteText).join(', ')})`;
+        found.push(
+          ...(await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`)),
+        );
+      }
+      return found;
+    },
+    newestWith: (of, column, keys) =>
+      newestBelow(of, keys, `after != '' AND NOT has(unavailable, ${quoteText(column)})`),
+    turns: (of, keys) => newestBelow(of, keys, `op IN ('c', 'r', 'd')`),
+    async deletedAt(of, lsn, below) {
+      const where = `${ofTable(of)} AND redelivered = 0 AND op = 'd' AND lsn = ${lsn} AND offset < ${below}`;
+      const [found] = await truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1`);
+      return found ?? null;
+    },
+    async newestAnywhere(schema, table, keys) {
+      const found: (TruthEvent & TopicPartition)[] = [];
+      for (const some of slices(keys)) {
+        const where = `${named(schema, table)} AND redelivered = 0 AND op != 't' AND key IN (${some.map(quoteText).join(', ')})`;
+        const rows = await clickhouse.query<TruthRow & TopicPartition>(
+          `SELECT topic, partition, ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key, topic, partition`,
+        );
+        found.push(...rows.map((row) => ({ ...asTruth(row), topic: row.topic, partition: row.partition })));
+      }
+      return found;
+    },
+    async truncations(schema, table) {
+      const rows = await clickhouse.query<TopicPartition & { last: string; ts_us: string; last_lsn: string | null }>(
+        `SELECT topic, partition, max(offset) AS last, toUnixTimestamp64Micro(argMax(ts, offset)) AS ts_us, argMax(lsn, offset) AS last_lsn ` +
+          `FROM ${changes} WHERE ${named(schema, table)} AND op = 't' AND redelivered = 0 GROUP BY topic, partition`,
+      );
+      return rows.map(({ topic, partition, last, ts_us, last_lsn }) => ({
+        topic,
+        partition,
+        offset: Number(last),
+        tsUs: Number(ts_us),
+        lsn: orNull(last_lsn),
+      }));
+    },
+    async whereabouts(schema, table) {
+      const rows = await clickhouse.query<{ topic: string; partition: number; rows: string }>(
+        `SELECT topic, partition, count() AS rows FROM ${changes} WHERE ${named(schema, table)} GROUP BY topic, partition`,
+      );
+      return rows.map((row) => ({ topic: row.topic, partition: row.partition, schema, table, rows: Number(row.rows) }));
+    },
+    newestPage(of, above, page, pages) {
+      const where = `${ofTable(of)} AND offset > ${above} AND redelivered = 0 AND op != 't' AND cityHash64(key) % ${pages} = ${page}`;
+      return truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`);
+    },
+  };
+}
+
+const TRUTH = 'key, offset, op, before, after, lsn, commit_lsn, toUnixTimestamp64Micro(ts) AS ts_us, unavailable';
+
+interface TruthRow {
+  key: string;
+  offset: string;
+  op: string;
+  before: string;
+  after: string;
+  lsn: string | null;
+  commit_lsn: string | null;
+  ts_us: string;
+  unavailable: string[];
+}
+
+function asTruth(row: TruthRow): TruthEvent {
+  const { key, op, before, after, unavailable } = row;
+  return {
+    key,
+    op,
+    before,
+    after,
+    unavailable,
+    offset: Number(row.offset),
+    lsn: orNull(row.lsn),
+    commitLsn: orNull(row.commit_lsn),
+    tsUs: Number(row.ts_us),
+  };
+}
+
+export function orNull(value: string | null): number {
+  return value === null ? -1 : Number(value);
+}
+
+export function* slices<T>(all: readonly T[], size = KEYS_A_QUERY): Generator<T[]> {
+  for (let i = 0; i < all.length; i += size) yield all.slice(i, i + size);
+}
