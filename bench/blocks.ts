@@ -89,6 +89,7 @@ export async function insertsOf(
     tables: {
       open: () => Promise.resolve({ mirrored, wireSchema: { low: 0, high: 0 } }),
       lease: nothing,
+      alone: nothing,
       rebuild: nothing,
       refresh: nothing,
       recheck: nothing,
