@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down clean distclean status env psql logs build install node-check test chaos bench check
+.PHONY: help demo up down clean distclean status env psql logs build install node-check test chaos bench bench-parts check
 
 # What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
 STACK_CLI := npm run -s stack --
@@ -50,6 +50,9 @@ chaos: $(BUILT) ## break everything at random moments and compare: SEED=1 MINUTE
 
 bench: $(BUILT) ## ours, ClickHouse's Kafka engine, a plain consumer and the floor, side by side: CHANGES=2000000 REPEAT=3
 	@npx node -r ./test/unit/cli-typescript.cjs bench/run.ts
+
+bench-parts: $(BUILT) ## what each step costs by itself: PARTS=gather,prepare WIRE=json
+	@npx node $(NODE_FLAGS) -r ./test/unit/cli-typescript.cjs bench/parts.ts
 
 check: $(LOCKFILE) ## types, style, layout, formatting, the Compose file
 	@npm run -s check

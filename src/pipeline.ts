@@ -77,6 +77,12 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
   let last: NamedTable | null = null;
   let lastIndex = -1;
   let lastBlock: ChangeBlock | null = null;
+  /** Filled anew for each change: `append` keeps nothing of them. */
+  const fields = {
+    ...{ offset: -1, op: -1, tsUs: -1, capturedUs: -1, lsn: -1, commitLsn: -1, txId: -1, txOrder: -1 },
+    ...{ table: -1, snapshot: '' },
+  };
+  const ranges = { key: { start: -1, end: -1 }, before: { start: -1, end: -1 }, after: { start: -1, end: -1 } };
 
   const cut = (): void => {
     full.push(open);
@@ -131,13 +137,24 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
       last = of;
       lastBlock = open;
     }
-    const { op, tsUs, capturedUs, lsn, commitLsn, txId, txOrder } = envelope;
-    const snapshot = envelope.snapshotStart < 0 ? 'false' : textOf(bytes, envelope.snapshotStart, envelope.snapshotEnd);
-    open.append({ offset, op, tsUs, capturedUs, lsn, commitLsn, txId, txOrder, table: lastIndex, snapshot }, bytes, {
-      key: { start: keyStart, end: keyEnd },
-      before: { start: envelope.beforeStart, end: envelope.beforeEnd },
-      after: { start: envelope.afterStart, end: envelope.afterEnd },
-    });
+    fields.offset = offset;
+    fields.op = envelope.op;
+    fields.tsUs = envelope.tsUs;
+    fields.capturedUs = envelope.capturedUs;
+    fields.lsn = envelope.lsn;
+    fields.commitLsn = envelope.commitLsn;
+    fields.txId = envelope.txId;
+    fields.txOrder = envelope.txOrder;
+    fields.table = lastIndex;
+    fields.snapshot =
+      envelope.snapshotStart < 0 ? 'false' : textOf(bytes, envelope.snapshotStart, envelope.snapshotEnd);
+    ranges.key.start = keyStart;
+    ranges.key.end = keyEnd;
+    ranges.before.start = envelope.beforeStart;
+    ranges.before.end = envelope.beforeEnd;
+    ranges.after.start = envelope.afterStart;
+    ranges.after.end = envelope.afterEnd;
+    open.append(fields, bytes, ranges);
     open.end = offset + 1;
     if (truncate && redo === null) cut();
   };

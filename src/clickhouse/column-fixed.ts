@@ -57,6 +57,32 @@ export class FixedColumn implements Column {
     else this.appendInt(value);
   }
 
+  /** Width 8: the first `count` of many safe integers. */
+  appendNumbers(values: Float64Array, count: number): void {
+    if (this.rows + count > this.capacity) this.grow(this.rows + count);
+    const words = this.words;
+    let at = this.rows << 1;
+    for (let i = 0; i < count; i++) {
+      const value = values[i] as number;
+      words[at++] = value | 0;
+      words[at++] = Math.floor(value / TWO_32) | 0;
+    }
+    this.rows += count;
+  }
+
+  /** Width 1: the first `count` of many bytes. */
+  appendAll(values: Uint8Array, count: number): void {
+    if (this.rows + count > this.capacity) this.grow(this.rows + count);
+    this.bytes.set(values.subarray(0, count), this.rows);
+    this.rows += count;
+  }
+
+  /** Width 4: 0, 1, 2, … up to `count`. */
+  appendCounting(count: number): void {
+    if (this.rows + count > this.capacity) this.grow(this.rows + count);
+    for (let i = 0; i < count; i++) this.words[this.rows++] = i;
+  }
+
   /** Width 4 or 8 of a floating type. */
   appendFloat(value: number): void {
     if (this.rows === this.capacity) this.grow(this.rows + 1);

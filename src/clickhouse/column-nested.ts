@@ -23,6 +23,17 @@ export class NullableColumn implements Column {
     this.nulls.appendInt(0);
   }
 
+  /** Appends the first `count` of many integers, NULL for those below 0; the inner column must be of width 8. */
+  appendPositive(values: Float64Array, count: number): void {
+    const inner = this.inner as FixedColumn;
+    for (let i = 0; i < count; i++) {
+      const value = values[i] as number;
+      const isNull = value < 0;
+      this.nulls.appendInt(isNull ? 1 : 0);
+      inner.appendNumber(isNull ? 0 : value);
+    }
+  }
+
   isNull(row: number): boolean {
     return this.nulls.numberAt(row) === 1;
   }

@@ -67,7 +67,7 @@ const ROW_NUMBER = '_row';
 function sentColumns({ columns, rowCount, keepOrderWithin }: GuardedInsert): readonly NamedColumn[] {
   if (keepOrderWithin === null) return columns;
   const numbers = new FixedColumn('UInt32', 4);
-  for (let row = 0; row < rowCount; row++) numbers.appendInt(row);
+  numbers.appendCounting(rowCount);
   return [...columns, { name: ROW_NUMBER, column: numbers }];
 }
 

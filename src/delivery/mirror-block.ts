@@ -6,7 +6,8 @@ import { TRANSCODED, UNKNOWN_FIELD, type Outcome } from '../debezium/transcode';
 import { OP } from '../model';
 import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
 import { foldOver, type FoldEvent } from '../plan/fold';
-import { MirrorRows, SignedRows, type RowOrigin, type RowRef } from '../plan/mirror-rows';
+import { workspaceOf } from '../plan/block-workspace';
+import { MirrorRows, type RowOrigin, type RowRef, type SignedRows } from '../plan/mirror-rows';
 import type { Mode } from '../plan/mode';
 import { isTruncated } from '../plan/truncation';
 import { eventsOfChangesFor, findCarrier, type Carrier, type EventSource } from './carrier';
@@ -81,10 +82,16 @@ function originOf(block: ChangeBlock, row: number): RowOrigin {
 
 /** −before, +after, straight from the bytes. */
 function append({ table, rows }: TableShare, { block, redelivered }: LookedAt): Built {
-  const signed = new SignedRows(table.layout);
+  const signed = workspaceOf(block).rowsOf(table.layout);
+  const origin = { offset: 0, commitLsn: 0, lsn: 0, tsUs: 0 };
   const take = (images: StringColumn, row: number, sign: 1 | -1): Outcome => {
     const outcome = table.transcoder.append(images.bytes, images.start(row), images.end(row), signed.rows);
-    if (outcome === TRANSCODED) signed.sealRow(sign, originOf(block, row));
+    if (outcome !== TRANSCODED) return outcome;
+    origin.offset = block.offsets[row] ?? 0;
+    origin.commitLsn = block.commitLsn(row);
+    origin.lsn = block.lsn(row);
+    origin.tsUs = block.tsUs[row] ?? 0;
+    signed.sealRow(sign, origin);
     return outcome;
   };
   for (const row of rows) {

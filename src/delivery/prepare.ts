@@ -4,7 +4,8 @@ import { quoteText } from '../clickhouse/quote';
 import { withheldColumns } from '../debezium/withheld';
 import { OP, type TopicPartition } from '../model';
 import { MAX_BLOCK_OFFSETS } from '../plan/assignment';
-import { auditRows, quarantineRows, type BlockColumns } from '../plan/audit-rows';
+import { auditRows, quarantineRows, type AuditRows, type BlockColumns } from '../plan/audit-rows';
+import { workspaceOf } from '../plan/block-workspace';
 import { eventIdentity, type BadRecord, type BlockTable, type ChangeBlock } from '../plan/change-block';
 import { appendableReads, chooseMode, type Mode, type SnapshotState } from '../plan/mode';
 import type { SignedRows } from '../plan/mirror-rows';
@@ -80,7 +81,7 @@ export async function prepareBlock(
     ({ offset }) => !present.quarantine.has(offset),
   );
   const facts = { redelivered, withheld, wireSchemas: opened.map((table) => table.wireSchema) };
-  const audit = auditRows(block, facts, present.changes);
+  const audit = auditRows(block, facts, present.changes, workspaceOf(block).audit);
   const constants = [
     ['topic', quoteText(topic)],
     ['partition', String(partition)],
@@ -90,7 +91,12 @@ export async function prepareBlock(
   // what it finds missing is not taken for a repeat.
   const range = `${topic}:${partition}:${start}:${end}:${context.at}`;
   const inserts = [
-    insertOf(audit, context.changes, [...constants, ['ingested_at', time]], `changes:${range}`),
+    insertOf(
+      audit,
+      context.changes,
+      [...constants, ['ingested_at', time], ...audit.uniform.map(asConstant)],
+      `changes:${range}`,
+    ),
     insertOf(quarantineRows(bad, describeBad), context.quarantine, [...constants, ['at', time]], `quarantine:${range}`),
     ...shares.map(({ rows, table }) =>
       mirrorInsert(rows, table, { topic, partition }, `${table.target.name}:${range}`),
@@ -211,6 +217,12 @@ export function mirrorColumns(signed: SignedRows): BlockColumns {
     columns: [...columns, ...Object.entries(meta).map(([name, column]) => ({ name, column }))],
     rowCount: signed.rowCount,
   };
+}
+
+/** One value for the whole block travels in the statement, once. */
+function asConstant([name, value]: AuditRows['uniform'][number]): readonly [string, string] {
+  if (typeof value === 'string') return [name, quoteText(value)];
+  return [name, typeof value === 'object' ? '[]' : String(value)];
 }
 
 function insertOf(

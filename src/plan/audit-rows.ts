@@ -1,10 +1,9 @@
 /** A block as the columns of `changes` and of `quarantine`. */
-import type { Column } from '../clickhouse/column';
 import { FixedColumn } from '../clickhouse/column-fixed';
 import { ArrayColumn, NullableColumn } from '../clickhouse/column-nested';
 import { StringColumn } from '../clickhouse/column-string';
 import type { NamedColumn } from '../clickhouse/native';
-import type { BadRecord, ChangeBlock } from './change-block';
+import type { BadRecord, BlockTable, ChangeBlock } from './change-block';
 
 /** A 64-bit id as its low and high 32-bit words. */
 export interface WideId {
@@ -24,90 +23,205 @@ export interface BlockColumns {
   readonly rowCount: number;
 }
 
+/** Text, a number, or the empty array: what one value for a whole block may be. */
+export type UniformValue = string | number | bigint | readonly [];
+
+/** The rows of `changes`: what differs from row to row as columns, what does not as one value. */
+export interface AuditRows extends BlockColumns {
+  readonly uniform: readonly (readonly [name: string, value: UniformValue])[];
+}
+
+const TIME = "DateTime64(6, 'UTC')";
+const NO_ID: WideId = { low: 0, high: 0 };
+
+/** Columns that are filled block after block: kept with their buffers, as making them anew was half of the work. */
+export class AuditColumns {
+  readonly op = new FixedColumn('FixedString(1)', 1);
+  readonly ts = new FixedColumn(TIME, 8);
+  readonly capturedAt = new FixedColumn(TIME, 8);
+  readonly txId = nullableNumber();
+  readonly txOrder = nullableNumber();
+  readonly lsn = nullableNumber();
+  readonly commitLsn = nullableNumber();
+  readonly offset = new FixedColumn('UInt64', 8);
+
+  clear(): void {
+    for (const column of [this.op, this.ts, this.capturedAt, this.offset]) column.clear();
+    for (const column of [this.txId, this.txOrder, this.lsn, this.commitLsn]) column.clear();
+  }
+}
+
+function nullableNumber(): NullableColumn {
+  return new NullableColumn(new FixedColumn('UInt64', 8));
+}
+
 /**
- * The rows of `changes`, without the columns that are one value for the block (topic, partition, ingested_at).
+ * The rows of `changes`, without the columns that the delivery knows (topic, partition, ingested_at). The columns are
+ * `into`'s and the block's own: they hold until either is used again.
  * @param leaveOut offsets that `changes` holds already
  */
 export function auditRows(
   block: ChangeBlock,
-  { redelivered, withheld, wireSchemas }: AuditFacts,
+  facts: AuditFacts,
   leaveOut: ReadonlySet<number>,
-): BlockColumns {
+  into: AuditColumns = new AuditColumns(),
+): AuditRows {
+  into.clear();
+  const rows = leaveOut.size === 0 ? null : rowsToWrite(block, leaveOut);
+  if (rows?.length === block.rowCount || rows === null) return wholeBlock(block, facts, into);
+  return someRows(block, facts, { rows, into });
+}
+
+function rowsToWrite(block: ChangeBlock, leaveOut: ReadonlySet<number>): number[] {
   const rows: number[] = [];
   for (let row = 0; row < block.rowCount; row++) if (!leaveOut.has(block.offsets[row] ?? -1)) rows.push(row);
-  const whole = rows.length === block.rowCount;
-  const text = (of: (row: number) => string): Column => {
-    const column = new StringColumn();
-    const encoded = new Map<string, Uint8Array>();
-    for (const row of rows) {
-      const value = of(row);
-      let bytes = encoded.get(value);
-      if (bytes === undefined) encoded.set(value, (bytes = Buffer.from(value, 'utf8')));
-      column.appendBytes(bytes, 0, bytes.length);
-    }
-    return column;
-  };
-  const images = (from: StringColumn): Column => {
-    if (whole) return from;
-    const column = new StringColumn();
-    for (const row of rows) column.appendFrom(from, row);
-    return column;
-  };
-  const nullable = (values: Float64Array): Column => {
-    const inner = new FixedColumn('UInt64', 8);
-    const column = new NullableColumn(inner);
-    for (const row of rows) {
-      const value = values[row] ?? -1;
-      if (value < 0) column.appendDefault();
-      else {
-        column.markPresent();
-        inner.appendNumber(value);
-      }
-    }
-    return column;
-  };
-  const numbers = (type: string, values: Float64Array): Column => {
-    const column = new FixedColumn(type, 8);
-    for (const row of rows) column.appendNumber(values[row] ?? 0);
-    return column;
-  };
-  const flags = new FixedColumn('UInt8', 1);
-  const names = new StringColumn();
-  const unavailable = new ArrayColumn('Array(String)', names);
-  const wire = new FixedColumn('UInt64', 8);
-  const noId: WideId = { low: 0, high: 0 };
+  return rows;
+}
+
+/** Every row: straight from the block's arrays and images. */
+function wholeBlock(block: ChangeBlock, facts: AuditFacts, into: AuditColumns): AuditRows {
+  const count = block.rowCount;
+  into.op.appendAll(block.ops, count);
+  into.ts.appendNumbers(block.tsUs, count);
+  into.capturedAt.appendNumbers(block.capturedUs, count);
+  into.txId.appendPositive(block.txIds, count);
+  into.txOrder.appendPositive(block.txOrders, count);
+  into.lsn.appendPositive(block.lsns, count);
+  into.commitLsn.appendPositive(block.commitLsns, count);
+  into.offset.appendNumbers(block.offsets, count);
+  const images = { key: block.key, before: block.before, after: block.after };
+  return assemble(into, images, describe(block, facts, everyRow(count)), count);
+}
+
+/** A redo, where some rows are there already. */
+function someRows(
+  block: ChangeBlock,
+  facts: AuditFacts,
+  of: { rows: readonly number[]; into: AuditColumns },
+): AuditRows {
+  const { rows, into } = of;
+  const picked = (values: Float64Array): Float64Array => Float64Array.from(rows, (row) => values[row] ?? -1);
+  const images = { key: new StringColumn(), before: new StringColumn(), after: new StringColumn() };
   for (const row of rows) {
-    flags.appendInt(redelivered[row] ?? 0);
-    for (const name of withheld.get(row) ?? []) names.appendText(name);
-    unavailable.endRow();
-    const { low, high } = wireSchemas[block.tableOf[row] ?? 0] ?? noId;
-    wire.appendWords(low, high);
+    into.op.appendInt(block.ops[row] ?? 0);
+    images.key.appendFrom(block.key, row);
+    images.before.appendFrom(block.before, row);
+    images.after.appendFrom(block.after, row);
   }
-  const table = (row: number): ChangeBlock['tables'][number] | undefined => block.tables[block.tableOf[row] ?? 0];
+  into.ts.appendNumbers(picked(block.tsUs), rows.length);
+  into.capturedAt.appendNumbers(picked(block.capturedUs), rows.length);
+  into.txId.appendPositive(picked(block.txIds), rows.length);
+  into.txOrder.appendPositive(picked(block.txOrders), rows.length);
+  into.lsn.appendPositive(picked(block.lsns), rows.length);
+  into.commitLsn.appendPositive(picked(block.commitLsns), rows.length);
+  into.offset.appendNumbers(picked(block.offsets), rows.length);
+  return assemble(into, images, describe(block, facts, rows), rows.length);
+}
+
+interface Described {
+  readonly columns: readonly NamedColumn[];
+  readonly uniform: AuditRows['uniform'];
+}
+
+function assemble(
+  into: AuditColumns,
+  images: { key: StringColumn; before: StringColumn; after: StringColumn },
+  described: Described,
+  rowCount: number,
+): AuditRows {
   return {
-    rowCount: rows.length,
+    rowCount,
+    uniform: described.uniform,
     columns: [
-      { name: 'source', column: text((row) => table(row)?.source ?? '') },
-      { name: 'db', column: text((row) => table(row)?.db ?? '') },
-      { name: 'schema', column: text((row) => table(row)?.schema ?? '') },
-      { name: 'table', column: text((row) => table(row)?.name ?? '') },
-      { name: 'op', column: text((row) => String.fromCharCode(block.ops[row] ?? 0)) },
-      { name: 'key', column: images(block.key) },
-      { name: 'before', column: images(block.before) },
-      { name: 'after', column: images(block.after) },
-      { name: 'ts', column: numbers("DateTime64(6, 'UTC')", block.tsUs) },
-      { name: 'captured_at', column: numbers("DateTime64(6, 'UTC')", block.capturedUs) },
-      { name: 'tx_id', column: nullable(block.txIds) },
-      { name: 'tx_order', column: nullable(block.txOrders) },
-      { name: 'lsn', column: nullable(block.lsns) },
-      { name: 'commit_lsn', column: nullable(block.commitLsns) },
-      { name: 'snapshot', column: text((row) => block.snapshotAt(row)) },
-      { name: 'redelivered', column: flags },
-      { name: 'unavailable', column: unavailable },
-      { name: 'wire_schema', column: wire },
-      { name: 'offset', column: numbers('UInt64', block.offsets) },
+      { name: 'op', column: into.op },
+      { name: 'key', column: images.key },
+      { name: 'before', column: images.before },
+      { name: 'after', column: images.after },
+      { name: 'ts', column: into.ts },
+      { name: 'captured_at', column: into.capturedAt },
+      { name: 'tx_id', column: into.txId },
+      { name: 'tx_order', column: into.txOrder },
+      { name: 'lsn', column: into.lsn },
+      { name: 'commit_lsn', column: into.commitLsn },
+      ...described.columns,
+      { name: 'offset', column: into.offset },
     ],
   };
+}
+
+/** What is nearly always one value for the block: the table, the snapshot's marker, and what is rare. */
+function describe(block: ChangeBlock, facts: AuditFacts, rows: Iterable<number>): Described {
+  const columns: NamedColumn[] = [];
+  const uniform: [string, UniformValue][] = [];
+  const [only, second] = block.tables;
+  if (only !== undefined && second === undefined) {
+    uniform.push(['source', only.source], ['db', only.db], ['schema', only.schema], ['table', only.name]);
+    uniform.push(['wire_schema', wideNumber(facts.wireSchemas[0] ?? NO_ID)]);
+  } else columns.push(...tableColumns(block, facts, rows));
+  if (block.snapshotLabels.length === 1) uniform.push(['snapshot', block.snapshotLabels[0] ?? '']);
+  else columns.push({ name: 'snapshot', column: textColumn(rows, (row) => block.snapshotAt(row)) });
+  if (!facts.redelivered.includes(1)) uniform.push(['redelivered', 0]);
+  else columns.push({ name: 'redelivered', column: flags(rows, facts.redelivered) });
+  if (facts.withheld.size === 0) uniform.push(['unavailable', []]);
+  else columns.push({ name: 'unavailable', column: withheldNames(rows, facts.withheld) });
+  return { columns, uniform };
+}
+
+function tableColumns(block: ChangeBlock, { wireSchemas }: AuditFacts, rows: Iterable<number>): NamedColumn[] {
+  const of = (row: number): BlockTable | undefined => block.tables[block.tableOf[row] ?? 0];
+  const wire = new FixedColumn('UInt64', 8);
+  for (const row of rows) {
+    const { low, high } = wireSchemas[block.tableOf[row] ?? 0] ?? NO_ID;
+    wire.appendWords(low, high);
+  }
+  return [
+    { name: 'source', column: textColumn(rows, (row) => of(row)?.source ?? '') },
+    { name: 'db', column: textColumn(rows, (row) => of(row)?.db ?? '') },
+    { name: 'schema', column: textColumn(rows, (row) => of(row)?.schema ?? '') },
+    { name: 'table', column: textColumn(rows, (row) => of(row)?.name ?? '') },
+    { name: 'wire_schema', column: wire },
+  ];
+}
+
+/** Walked only for what is rarely needed. */
+function everyRow(count: number): Iterable<number> {
+  return {
+    *[Symbol.iterator]() {
+      for (let row = 0; row < count; row++) yield row;
+    },
+  };
+}
+
+function wideNumber({ low, high }: WideId): bigint {
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+}
+
+function textColumn(rows: Iterable<number>, of: (row: number) => string): StringColumn {
+  const column = new StringColumn();
+  const encoded = new Map<string, Uint8Array>();
+  for (const row of rows) {
+    const value = of(row);
+    let bytes = encoded.get(value);
+    if (bytes === undefined) encoded.set(value, (bytes = Buffer.from(value, 'utf8')));
+    column.appendBytes(bytes, 0, bytes.length);
+  }
+  return column;
+}
+
+function flags(rows: Iterable<number>, redelivered: Uint8Array): FixedColumn {
+  const column = new FixedColumn('UInt8', 1);
+  for (const row of rows) column.appendInt(redelivered[row] ?? 0);
+  return column;
+}
+
+function withheldNames(rows: Iterable<number>, withheld: AuditFacts['withheld']): ArrayColumn {
+  const names = new StringColumn();
+  const column = new ArrayColumn('Array(String)', names);
+  for (const row of rows) {
+    for (const name of withheld.get(row) ?? []) names.appendText(name);
+    column.endRow();
+  }
+  return column;
 }
 
 /** The rows of `quarantine`, without topic, partition and at. */

@@ -141,6 +141,11 @@ export class SignedRows {
     return this.sign.rows;
   }
 
+  clear(): void {
+    this.rows.clear();
+    for (const column of [this.sign, this.offset, this.commitLsn, this.lsn, this.commitTs]) column.clear();
+  }
+
   /** Completes a row that was appended to `rows`. */
   sealRow(sign: 1 | -1, origin: RowOrigin): void {
     this.sign.appendInt(sign);

@@ -15,13 +15,17 @@ export const NO_POSITION: Position = { commitLsn: -1, lsn: -1 };
  * one, an event without is of a first transaction, so before it: its twin is looked for.
  */
 export function isBeyond(commitLsn: number, lsn: number, mark: Position): boolean {
-  if (mark.commitLsn === -1) return lsn > mark.lsn;
-  return commitLsn > mark.commitLsn || (commitLsn === mark.commitLsn && lsn > mark.lsn);
+  return beyond(commitLsn, lsn, mark.commitLsn, mark.lsn);
+}
+
+function beyond(commitLsn: number, lsn: number, markCommitLsn: number, markLsn: number): boolean {
+  if (markCommitLsn === -1) return lsn > markLsn;
+  return commitLsn > markCommitLsn || (commitLsn === markCommitLsn && lsn > markLsn);
 }
 
 /** Exactly at the mark; its LSN is enough while its commit LSN is null. */
-function isLevel(commitLsn: number, lsn: number, mark: Position): boolean {
-  return lsn === mark.lsn && (mark.commitLsn === -1 || commitLsn === mark.commitLsn);
+function isLevel(commitLsn: number, lsn: number, markCommitLsn: number, markLsn: number): boolean {
+  return lsn === markLsn && (markCommitLsn === -1 || commitLsn === markCommitLsn);
 }
 
 /** What redelivery is judged by: rows in offset order, `-1` for null numbers. */
@@ -41,6 +45,8 @@ export interface Watermark {
   readonly identities: ReadonlySet<string>;
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 export const NO_WATERMARK: Watermark = { position: NO_POSITION, identities: new Set() };
 
 /**
@@ -48,7 +54,7 @@ export const NO_WATERMARK: Watermark = { position: NO_POSITION, identities: new 
  * far. Rows that stand exactly at it need no look-up as long as nothing went back, since the events there are known.
  */
 export function needTwins(rows: JudgedRows, from: Watermark): number[] {
-  let highest = from.position;
+  let { commitLsn: highestCommitLsn, lsn: highestLsn } = from.position;
   let wentBack = false;
   const candidates: number[] = [];
   const level: number[] = [];
@@ -56,8 +62,10 @@ export function needTwins(rows: JudgedRows, from: Watermark): number[] {
     if (!rows.streamed(row)) continue;
     const commitLsn = rows.commitLsn(row);
     const lsn = rows.lsn(row);
-    if (isBeyond(commitLsn, lsn, highest)) highest = { commitLsn, lsn };
-    else if (isLevel(commitLsn, lsn, highest)) level.push(row);
+    if (beyond(commitLsn, lsn, highestCommitLsn, highestLsn)) {
+      highestCommitLsn = commitLsn;
+      highestLsn = lsn;
+    } else if (isLevel(commitLsn, lsn, highestCommitLsn, highestLsn)) level.push(row);
     else {
       wentBack = true;
       candidates.push(row);
@@ -76,7 +84,9 @@ export function judge(
   twins: ReadonlySet<string>,
 ): { redelivered: Uint8Array; after: Watermark } {
   const redelivered = new Uint8Array(rows.rowCount);
-  let position = from.position;
+  // The mark as two numbers, and no object or set for a row that is beyond it: nearly every row is.
+  let markCommitLsn = from.position.commitLsn;
+  let markLsn = from.position.lsn;
   let atMark: number[] = [];
   let carried: ReadonlySet<string> = from.identities;
   let inBlock: Set<string> | null = null;
@@ -94,10 +104,12 @@ export function judge(
     if (!rows.streamed(row)) continue;
     const commitLsn = rows.commitLsn(row);
     const lsn = rows.lsn(row);
-    if (isBeyond(commitLsn, lsn, position)) {
-      position = { commitLsn, lsn };
-      atMark = [row];
-      carried = new Set();
+    if (beyond(commitLsn, lsn, markCommitLsn, markLsn)) {
+      markCommitLsn = commitLsn;
+      markLsn = lsn;
+      atMark.length = 0;
+      atMark.push(row);
+      carried = NOTHING;
       continue;
     }
     const identity = rows.identity(row);
@@ -106,11 +118,12 @@ export function judge(
       continue;
     }
     // A mark that went back may stand where earlier events do: those that were looked up, and those of the block.
-    if (!isLevel(commitLsn, lsn, position)) {
+    if (!isLevel(commitLsn, lsn, markCommitLsn, markLsn)) {
       carried = twins;
       atMark = levelRows(rows, row, { commitLsn, lsn });
     }
-    position = { commitLsn, lsn };
+    markCommitLsn = commitLsn;
+    markLsn = lsn;
     atMark.push(row);
   }
   const identities = new Set(carried);
@@ -118,13 +131,14 @@ export function judge(
     const identity = rows.identity(row);
     if (identity !== null) identities.add(identity);
   }
-  return { redelivered, after: { position, identities } };
+  return { redelivered, after: { position: { commitLsn: markCommitLsn, lsn: markLsn }, identities } };
 }
 
 /** Rows of the block below `row` that stand at a position. */
 function levelRows(rows: JudgedRows, row: number, mark: Position): number[] {
   const level: number[] = [];
   for (let other = 0; other < row; other++)
-    if (rows.streamed(other) && isLevel(rows.commitLsn(other), rows.lsn(other), mark)) level.push(other);
+    if (rows.streamed(other) && isLevel(rows.commitLsn(other), rows.lsn(other), mark.commitLsn, mark.lsn))
+      level.push(other);
   return level;
 }

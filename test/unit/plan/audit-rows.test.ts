@@ -6,12 +6,19 @@ import { ArrayColumn, NullableColumn } from '../../../src/clickhouse/column-nest
 import { StringColumn } from '../../../src/clickhouse/column-string';
 import type { Column } from '../../../src/clickhouse/column';
 import { encodeBlock } from '../../../src/clickhouse/native';
-import { auditRows, quarantineRows, type BlockColumns } from '../../../src/plan/audit-rows';
+import {
+  AuditColumns,
+  auditRows,
+  quarantineRows,
+  type AuditRows,
+  type BlockColumns,
+} from '../../../src/plan/audit-rows';
 import type { BadRecord } from '../../../src/plan/change-block';
 import { asStrings, blockOf, type Fact } from './blocks';
 
 function valueAt(column: Column, row: number): unknown {
   if (column instanceof StringColumn) return column.textAt(row);
+  if (column instanceof FixedColumn && column.type === 'FixedString(1)') return column.unitsAt(row);
   if (column instanceof FixedColumn) return column.numberAt(row);
   if (column instanceof NullableColumn) return column.isNull(row) ? null : valueAt(column.inner, row);
   if (!(column instanceof ArrayColumn)) throw new TypeError(column.type);
@@ -20,9 +27,11 @@ function valueAt(column: Column, row: number): unknown {
   return values;
 }
 
-function read({ columns, rowCount }: BlockColumns): Record<string, unknown>[] {
+/** Every row with every value, whether it travels in a column or once for the block. */
+function read({ columns, rowCount, uniform = [] }: BlockColumns & Partial<AuditRows>): Record<string, unknown>[] {
+  const same = uniform.map(([name, value]) => [name, typeof value === 'bigint' ? Number(value) : value] as const);
   return Array.from({ length: rowCount }, (_, row) =>
-    Object.fromEntries(columns.map(({ name, column }) => [name, valueAt(column, row)])),
+    Object.fromEntries([...same, ...columns.map(({ name, column }) => [name, valueAt(column, row)] as const)]),
   );
 }
 
@@ -73,6 +82,31 @@ const EXPECTED = [
 describe('the rows of changes', () => {
   it('hold every value of every change', () => {
     expect(read(auditRows(blockOf(FACTS), FULL, new Set()))).toEqual(EXPECTED);
+  });
+
+  it('carry what is the same in every row only once', () => {
+    const facts = FACTS.map((fact) => ({ ...fact, table: 'orders', snapshot: 'false' }));
+    const plain = { redelivered: new Uint8Array(3), withheld: new Map(), wireSchemas: FULL.wireSchemas };
+    const rows = auditRows(blockOf(facts), plain, new Set());
+    expect(Object.fromEntries(rows.uniform)).toEqual({
+      source: 'shop',
+      db: 'demo',
+      schema: 'public',
+      table: 'orders',
+      wire_schema: 2n ** 32n + 7n,
+      snapshot: 'false',
+      redelivered: 0,
+      unavailable: [],
+    });
+    expect(rows.columns.map(({ name }) => name)).not.toEqual(expect.arrayContaining(['table']));
+    expect(read(rows)[2]).toMatchObject({ table: 'orders', op: 'd', offset: 9, wire_schema: 2 ** 32 + 7 });
+  });
+
+  it('are made anew in columns that held a longer block', () => {
+    const into = new AuditColumns();
+    auditRows(blockOf(FACTS), FULL, new Set(), into);
+    const shorter = auditRows(blockOf(FACTS.slice(1)), { ...FULL, redelivered: Uint8Array.of(1, 0), withheld: new Map([[0, ['doc', 'tags']]]) }, new Set(), into); // prettier-ignore
+    expect(read(shorter)).toEqual(EXPECTED.slice(1));
   });
 
   it.each([[[4]], [[5]], [[9]], [[4, 9]], [[4, 5, 9]], [[6, 100]]])(
