@@ -22,8 +22,10 @@ COPY --from=build /app/dist dist
 COPY package.json ./
 COPY connectors connectors
 COPY migrations migrations
+COPY page page
 USER node
 STOPSIGNAL SIGTERM
-# No HEALTHCHECK: the service has no port yet. It waits for Kafka and ClickHouse itself, and ends when it cannot go on.
+# No HEALTHCHECK: who runs containers asks /healthz and /readyz (HTTP_PORT). The service waits for Kafka and ClickHouse
+# itself, and ends when it cannot go on.
 ENTRYPOINT ["node", "dist/src/main.js"]
 CMD ["run"]

@@ -7,6 +7,8 @@ const PURE = [
   'src/clickhouse/{byte-stream,column*,native,ddl,ddl-history,mirror-layout,mirror-type,quote,change-expression,low-cardinality}.ts',
   'src/kafka/{offsets,record-batch}.ts',
   'src/check/{facts,findings,connector-options,report}.ts',
+  'src/telemetry/{figures,fold,metric-list,state,status,slow}.ts',
+  'src/http/{columns,ports}.ts',
 ];
 
 /**

@@ -35,7 +35,14 @@ export function startService(at: {
   const inherited = Object.entries(process.env).filter(([name]) => !ADDRESS_PART.test(name));
   const child = spawn(process.execPath, [join(at.root, 'dist', 'src', 'main.js'), 'run'], {
     cwd: at.root,
-    env: { ...Object.fromEntries(inherited), ...at.env, STACK_DIR: at.dir, LOG_FORMAT: 'json', LOG_LEVEL: 'info' },
+    env: {
+      ...Object.fromEntries(inherited),
+      ...at.env,
+      STACK_DIR: at.dir,
+      LOG_FORMAT: 'json',
+      LOG_LEVEL: 'info',
+      PAGE_VALUES: 'true',
+    },
     stdio: ['ignore', file, file],
     // A group of its own: Ctrl-C is for the demo, which then stops the service in order.
     detached: true,

@@ -11,8 +11,9 @@ import type { ReplayProgress } from './delivery/replay-run';
 import { watchTables } from './delivery/table-watch';
 import { openLog } from './kafka/consumer';
 import { topicOfTable, type ReplayRequest } from './plan/replay';
-import { openPostgres } from './postgres/client';
+import { openPostgres, type Postgres } from './postgres/client';
 import { pause } from './retry';
+import type { Emit } from './events';
 import type { Log } from './telemetry/log';
 import {
   connectTarget,
@@ -24,6 +25,7 @@ import {
   portsOf,
   prepareTarget,
 } from './wiring';
+import { openPage, type Page } from './wiring-page';
 
 /** Creates the databases and tables of the service, or brings them up to date. */
 export async function migrate({ config, log }: { config: Config; log: Log }): Promise<void> {
@@ -61,10 +63,12 @@ export async function runService(options: RunOptions): Promise<number> {
   const { config, log, signal, replay, takeOver, acceptLoss } = options;
   const clickhouse = connectTarget(config);
   const postgres = config.postgres === null ? null : openPostgres(config.postgres);
-  const emit = sayOnce(log.emit);
   const over = new AbortController();
   let delivery: Delivery | null = null;
+  let page: Page | null = null;
   try {
+    page = await pageOf(options, postgres);
+    const emit = page === null ? sayOnce(log.emit) : toBoth(sayOnce(log.emit), page.emit);
     const { control, waitSeconds } = await patiently(() => prepareTarget(clickhouse, config, { takeOver }), {
       signal,
       emit,
@@ -88,6 +92,7 @@ export async function runService(options: RunOptions): Promise<number> {
       emit,
     );
     const source = openLog({ ...config.kafka, holdMs: 500 }, delivery.listener);
+    page?.attach(source);
     const processId = randomUUID();
     const edges = { config, clickhouse, postgres, control, log: source, limits, emit, processId };
     const ports = portsOf({ ...edges, signal: giveUp.signal });
@@ -112,8 +117,23 @@ export async function runService(options: RunOptions): Promise<number> {
   } finally {
     over.abort(new Error('the service is stopping'));
     await delivery?.stop();
+    await page?.close();
     await Promise.allSettled([clickhouse.close(), postgres?.close()]);
   }
+}
+
+/** The live page; none for commands that do one thing in place of the service. */
+async function pageOf({ config, job, log, signal }: RunOptions, postgres: Postgres | null): Promise<Page | null> {
+  if (config.page === null || job !== null) return null;
+  return openPage({ config, page: config.page, postgres, signal, log: log.emit });
+}
+
+/** The log says once what many partitions wait for; the figures count each attempt. */
+function toBoth(log: Emit, figures: Emit): Emit {
+  return (event) => {
+    log(event);
+    figures(event);
+  };
 }
 
 /** What ends the service: each resolves when it is time. */

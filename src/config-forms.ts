@@ -21,7 +21,8 @@ export interface Setting<T> {
   readonly sensitive?: 'secret' | 'may hold a secret';
 }
 
-export type SettingGroup = 'Kafka' | 'Tables' | 'ClickHouse' | 'PostgreSQL' | 'Connect' | 'Writing' | 'Process';
+export type SettingGroup =
+  'Kafka' | 'Tables' | 'ClickHouse' | 'PostgreSQL' | 'Connect' | 'Writing' | 'Page' | 'Process';
 
 export function setting<T>(
   group: SettingGroup,
@@ -71,6 +72,23 @@ export const kafkaMechanism: Form<'plain' | 'scram-sha-256' | 'scram-sha-512' | 
 export const onOff: Form<boolean> = {
   says: 'on or off',
   read: (text) => (text === 'on' ? true : text === 'off' ? false : undefined),
+};
+
+export const trueOrFalse: Form<boolean> = {
+  says: 'true or false',
+  read: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
+};
+
+/** A port, 0 for any that is free; null for off. */
+export const portOrOff: Form<number | null> = {
+  says: 'a port from 1 to 65535, 0 for any that is free, or off',
+  read: (text) => (text === 'off' ? null : wholeNumber(0, 65_535).read(text)),
+};
+
+/** Long enough not to be guessed, of characters that stand in an address and a header as they are. */
+export const token: Form<string> = {
+  says: 'at least 16 letters, digits, ., _, ~ or -',
+  read: (text) => (/^[A-Za-z0-9._~-]{16,200}$/.test(text) ? text : undefined),
 };
 
 export const word: Form<string> = {

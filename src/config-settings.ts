@@ -18,6 +18,7 @@ import {
   type Setting,
 } from './config-forms';
 import { CONNECTOR_SETTINGS } from './config-connector';
+import { PAGE_SETTINGS } from './config-page';
 import { CLICKHOUSE_SECURITY, CONNECT_SECURITY, KAFKA_SECURITY, POSTGRES_SECURITY } from './config-security';
 import { DEFAULT_PLACEHOLDER } from './model';
 
@@ -179,6 +180,7 @@ export const SETTINGS = {
     wholeNumber(1, 3_600),
     { default: '30', example: '60' },
   ),
+  ...PAGE_SETTINGS,
   SHUTDOWN_DEADLINE_SECONDS: setting(
     'Process',
     'Seconds in which the block in hand must be finished after SIGTERM or Ctrl-C.',

@@ -3,6 +3,7 @@ import convict from 'convict';
 import { parse as parseDotenv } from 'dotenv';
 import { resolve } from 'node:path';
 import type { Setting } from './config-forms';
+import { pageOf, type PageSettings } from './config-page';
 import { SETTING_NAMES, SETTINGS, type SecretFileName, type SettingName, type SettingValues } from './config-settings';
 import {
   fileSource,
@@ -84,6 +85,8 @@ export interface Config {
   readonly insertTimeoutMs: number;
   readonly shutdownDeadlineMs: number;
   readonly onceIdleMs: number;
+  /** null when HTTP_PORT is off. */
+  readonly page: PageSettings | null;
   readonly log: { readonly level: SettingValues['LOG_LEVEL']; readonly format: SettingValues['LOG_FORMAT'] };
   /** What these settings leave open to others, to be said wherever they are used. */
   readonly warnings: readonly string[];
@@ -243,6 +246,7 @@ function toConfig(v: SettingValues, cwd: string): Config {
     insertTimeoutMs: v.INSERT_TIMEOUT_SECONDS * 1000,
     shutdownDeadlineMs: v.SHUTDOWN_DEADLINE_SECONDS * 1000,
     onceIdleMs: v.ONCE_IDLE_SECONDS * 1000,
+    page: pageOf({ host: v.HTTP_HOST, port: v.HTTP_PORT, token: v.PAGE_TOKEN, values: v.PAGE_VALUES }),
     log: { level: v.LOG_LEVEL, format: v.LOG_FORMAT },
     warnings: securityWarnings(v, {
       KAFKA: kafka.tls,

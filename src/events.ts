@@ -1,6 +1,6 @@
 /** Everything that happens and is worth telling, as one closed union; nothing logs or counts by itself, it emits one of these. */
 import type { ErrorCode, ErrorPlace, TableCode } from './errors';
-import type { TopicPartition } from './model';
+import type { OpName, TopicPartition } from './model';
 
 /** The parts outside that the service waits for. */
 export type Outside = 'ClickHouse' | 'Kafka' | 'PostgreSQL';
@@ -18,6 +18,23 @@ export type StartHow =
 
 export type BlockMode = 'append' | 'merge' | 'reconcile' | 'truncate';
 
+/** What a block was about, for figures; no value of a row. */
+export interface BlockFacts {
+  /** Of keys and images. */
+  readonly bytes: number;
+  /** ms from the first record taken until the block was cut, and until its inserts had begun and ended. */
+  readonly waitedMs: number;
+  readonly insertMs: number;
+  /** Changes by table and operation; empty for a block that was written or read before. */
+  readonly ops: Readonly<Record<string, Readonly<Partial<Record<OpName, number>>>>>;
+  /** The newest commit time, ms since the epoch; -1 where none is known. */
+  readonly newestMs: number;
+  /** The highest LSN of the block; -1 where none is known. */
+  readonly lsn: number;
+  /** Streamed changes by the time from commit until they could be read, in the buckets of LATENCY_BOUNDS_MS. */
+  readonly latency: readonly number[];
+}
+
 export type ServiceEvent =
   | {
       readonly tag: 'service-started';
@@ -26,6 +43,13 @@ export type ServiceEvent =
       readonly database: string;
     }
   | { readonly tag: 'topics-changed'; readonly added: readonly string[]; readonly gone: readonly string[] }
+  /** A generation of the group began: these partitions are this process's, and no others. */
+  | { readonly tag: 'group-joined'; readonly partitions: readonly TopicPartition[] }
+  /** Everything below the offset is written and committed; at most once a second while a partition is idle. */
+  | ({ readonly tag: 'position-acknowledged'; readonly offset: number } & TopicPartition)
+  | { readonly tag: 'catalogue-read'; readonly table: string; readonly ms: number }
+  | { readonly tag: 'page-served'; readonly address: string }
+  | { readonly tag: 'page-unavailable'; readonly address: string; readonly reason: string }
   | ({ readonly tag: 'partition-assigned'; readonly start: number; readonly how: StartHow } & TopicPartition)
   | ({
       readonly tag: 'block-written';
@@ -37,6 +61,7 @@ export type ServiceEvent =
       /** How each mirror of the block was written. */
       readonly modes: Readonly<Record<string, BlockMode>>;
       readonly ms: number;
+      readonly facts: BlockFacts;
     } & TopicPartition)
   | ({ readonly tag: 'record-quarantined'; readonly code: ErrorCode; readonly offset: number } & TopicPartition)
   | ({ readonly tag: 'records-skipped'; readonly kinds: Readonly<Record<string, number>> } & TopicPartition)
@@ -132,6 +157,12 @@ export function describe(event: ServiceEvent): Description {
         fields: { event: event.tag, table, code },
       };
     }
+    case 'group-joined':
+    case 'position-acknowledged':
+    case 'catalogue-read':
+    case 'page-served':
+    case 'page-unavailable':
+      return describeFigures(event);
     case 'partition-assigned':
     case 'block-written':
     case 'record-quarantined':
@@ -162,6 +193,35 @@ function describeProcess(event: Tagged<'service-started' | 'stopping' | 'stopped
     case 'failed': {
       const { code, message, hint, place } = event;
       return { level: 'error', message, fields: { event: event.tag, code, hint, ...place } };
+    }
+  }
+}
+
+/** What happens for the figures and the page; the log has it for completeness. */
+function describeFigures(
+  event: Tagged<'group-joined' | 'position-acknowledged' | 'catalogue-read' | 'page-served' | 'page-unavailable'>,
+): Description {
+  switch (event.tag) {
+    case 'group-joined': {
+      const partitions = event.partitions.map(({ topic, partition }) => `${topic}:${String(partition)}`);
+      const message = `joined the group with ${String(partitions.length)} partitions`;
+      return { level: 'debug', message, fields: { event: event.tag, partitions } };
+    }
+    case 'position-acknowledged': {
+      const { tag, topic, partition, offset } = event;
+      const message = `${topic}:${String(partition)} is written up to ${String(offset)}`;
+      return { level: 'debug', message, fields: { event: tag, topic, partition, offset } };
+    }
+    case 'catalogue-read': {
+      const { tag, table, ms } = event;
+      return { level: 'debug', message: `read the catalogue for ${table}`, fields: { event: tag, table, ms } };
+    }
+    case 'page-served':
+      return info(event.tag, `the live page is at ${event.address}`, { address: event.address });
+    case 'page-unavailable': {
+      const { tag, address, reason } = event;
+      const message = `no live page and no /metrics at ${address}: ${reason}; delivery goes on without them`;
+      return { level: 'warn', message, fields: { event: tag, address } };
     }
   }
 }

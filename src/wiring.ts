@@ -145,7 +145,13 @@ export function portsOf({
     readTable:
       postgres === null
         ? null
-        : (schema, name) => readTable((sql, params) => postgres.query(sql, params), schema, name),
+        : async (schema, name) => {
+            const startedAt = performance.now();
+            const table = await readTable((sql, params) => postgres.query(sql, params), schema, name);
+            const ms = Math.round(performance.now() - startedAt);
+            emit({ tag: 'catalogue-read', table: tableName({ schema, name }), ms });
+            return table;
+          },
     store,
     routes: config.tables.routes,
     fill: (of) => fillFromChanges({ ...of, guardSeconds, insertSeconds }, { lookUps: answers, glance, insert }),

@@ -21,7 +21,7 @@ export interface ClickHouseOptions {
 
 export interface ClickHouse {
   /** Rows of a SELECT; 64-bit integers arrive as strings. `params` are bound by the server as `{name:Type}`. */
-  query<T>(sql: string, params?: Record<string, unknown>): Promise<T[]>;
+  query<T>(sql: string, params?: Record<string, unknown>, settings?: ClickHouseSettings): Promise<T[]>;
   /** The bytes of a SELECT in FORMAT Native, LowCardinality sent as its plain type. */
   queryNative(sql: string): Promise<Buffer>;
   /** A statement without a result: DDL, DELETE. */
@@ -72,12 +72,13 @@ export function connectClickHouse(options: ClickHouseOptions): ClickHouse {
     throw asServiceError(cause, what, options);
   };
   return {
-    async query<T>(sql: string, params?: Record<string, unknown>): Promise<T[]> {
+    async query<T>(sql: string, params?: Record<string, unknown>, settings?: ClickHouseSettings): Promise<T[]> {
       try {
         const result = await client.query({
           query: sql,
           format: 'JSONEachRow',
           ...(params ? { query_params: params } : {}),
+          ...(settings ? { clickhouse_settings: settings } : {}),
         });
         return await result.json<T>();
       } catch (cause) {

@@ -94,6 +94,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       const revoked = patiently(() => ready.revoke(), { signal: assignment.signal, emit });
       revoked.catch(() => undefined);
       assigned = partitions;
+      emit({ tag: 'group-joined', partitions });
       const limits = { ...options.limits, blockBytes: shareOfMemory(options.limits.blockBytes, partitions.length) };
       for (const of of partitions) {
         const after = Promise.all([earlier.get(name(of))?.ended, revoked]);

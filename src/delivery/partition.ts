@@ -61,7 +61,15 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   const { of, epoch, ports, limits } = options;
   const abort = new AbortController();
   const { signal } = abort;
-  const state: { gatherer: Gatherer | null; draining: boolean; mustReassign: boolean; mustRewind: boolean } = {
+  const state: {
+    gatherer: Gatherer | null;
+    draining: boolean;
+    mustReassign: boolean;
+    mustRewind: boolean;
+    /** When the first record arrived that no block was cut with; -1: there is none. */
+    gatheringSince: number;
+  } = {
+    gatheringSince: -1,
     gatherer: null,
     draining: false,
     mustReassign: false,
@@ -103,6 +111,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   /** Forgets what was taken, and looks at everything anew. */
   const letGo = (): void => {
     state.gatherer = null;
+    state.gatheringSince = -1;
     state.mustReassign = false;
     state.mustRewind = false;
     ports.log.halt(of);
@@ -185,6 +194,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     const acknowledge = async (): Promise<void> => {
       const { position } = gatherer;
       await writer.acknowledge(position);
+      ports.emit({ tag: 'position-acknowledged', ...of, offset: position });
       acknowledged = position;
       unacknowledged = null;
       options.replay()?.passed(of, position, []);
@@ -215,6 +225,11 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     const mayCut = state.draining || performance.now() >= lastCut + limits.blockAgeMs;
     const block = gatherer.takeFull() ?? (mayCut ? gatherer.takeOpen() : null);
     if (!gatherer.hasFull) room.ring();
+    if (block !== null) {
+      const now = performance.now();
+      block.waitedMs = state.gatheringSince < 0 ? 0 : now - state.gatheringSince;
+      state.gatheringSince = gatherer.hasFull || gatherer.hasOpen ? now : -1;
+    }
     return block;
   };
 
@@ -241,6 +256,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
         options.onFatal(refused(of, foreign));
         return null;
       }
+      if (state.gatheringSince < 0 && (gatherer.hasFull || gatherer.hasOpen)) state.gatheringSince = performance.now();
       bell.ring();
       return gatherer.hasFull ? room.heard() : null;
     },

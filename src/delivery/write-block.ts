@@ -2,6 +2,7 @@
 import type { Guard } from '../clickhouse/insert';
 import { ServiceError, type ErrorCode } from '../errors';
 import type { TopicPartition } from '../model';
+import { blockFacts } from '../plan/block-facts';
 import type { ChangeBlock } from '../plan/change-block';
 import { encodeNote, type AnnouncedBlock } from '../plan/commit';
 import type { SnapshotState } from '../plan/mode';
@@ -114,12 +115,23 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
     }
   };
 
-  const report = ({ start, end }: ChangeBlock, prepared: Prepared, ms: number): void => {
+  const report = (block: ChangeBlock, prepared: Prepared, took: { ms: number; insertMs: number }): void => {
+    const { start, end } = block;
     const modes = Object.fromEntries([
       ...prepared.modes.map(({ table, mode }) => [table, mode] as const),
       ...prepared.truncates.map(({ table }) => [table.name, 'truncate'] as const),
     ]);
-    ports.emit({ tag: 'block-written', ...of, start, end, rows: prepared.rowCount, modes, ms: Math.round(ms) });
+    const facts = blockFacts(block, { ...took, seen: prepared.seen, visibleMs: ports.now() });
+    ports.emit({
+      tag: 'block-written',
+      ...of,
+      start,
+      end,
+      rows: prepared.rowCount,
+      modes,
+      ms: Math.round(took.ms),
+      facts,
+    });
     for (const { offset, code } of prepared.bad) ports.emit({ tag: 'record-quarantined', ...of, offset, code });
   };
 
@@ -130,8 +142,10 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
       try {
         const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting);
         await commit(block.start, { end: block.end, at });
+        const insertAt = performance.now();
         await insertAll(block, prepared, guard);
-        report(block, prepared, performance.now() - startedAt);
+        const endedAt = performance.now();
+        report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
         return { watermark: prepared.watermark, snapshot: prepared.snapshot, highest: past.highest };
       } finally {
         release();

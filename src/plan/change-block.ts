@@ -64,6 +64,8 @@ export class ChangeBlock implements JudgedRows {
   end = -1;
   /** Bytes of keys and images. */
   byteCount = 0;
+  /** ms that its first record waited until the block was cut; told by who gathers it. */
+  waitedMs = 0;
   readonly key = new StringColumn();
   readonly before = new StringColumn();
   readonly after = new StringColumn();
@@ -91,6 +93,7 @@ export class ChangeBlock implements JudgedRows {
     this.start = -1;
     this.end = -1;
     this.byteCount = 0;
+    this.waitedMs = 0;
     this.key.clear();
     this.before.clear();
     this.after.clear();

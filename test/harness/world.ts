@@ -61,6 +61,8 @@ const QUICK = {
   IDLE_COMMIT_MS: '300',
   BLOCK_AGE_MS: '100',
   SHUTDOWN_DEADLINE_SECONDS: '20',
+  // Tests run side by side; the one that wants the page takes a free port.
+  HTTP_PORT: 'off',
 };
 
 export async function openWorld(): Promise<World> {

@@ -1,0 +1,189 @@
+/** What the live page asks ClickHouse: read only, bounded in time, rows and memory, every value bound by the server. */
+import type { ClickHouse } from './client';
+import { quoteName, quoteText, type Databases } from './ddl';
+
+/** `readonly` 2: no statement that changes anything, whatever the rights of the user are. */
+export const PAGE_READ_ONLY = {
+  readonly: '2',
+  max_execution_time: 5,
+  max_memory_usage: '1000000000',
+  max_threads: 2,
+  max_result_rows: '1000',
+  result_overflow_mode: 'throw',
+} as const;
+
+const SHOWN = 50;
+const SHOWN_HISTORY = 200;
+/** Offsets of a partition that are looked through from its end: with a filter more, since most rows do not fit it. */
+const NEAR = 300;
+const FAR = 50_000;
+/** Partitions that are looked through; the others have changed before. */
+const MOST_PARTITIONS = 64;
+const SHOWN_BYTES = 600;
+const MOST_MIRRORS = 100;
+
+interface ChangeRow {
+  readonly at: string;
+  readonly ingested_at: string;
+  readonly op: string;
+  readonly of: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly lsn: string | null;
+  readonly tx_id: string | null;
+  readonly redelivered: number;
+  readonly key: string;
+  readonly before: string;
+  readonly after: string;
+  readonly unavailable: readonly string[];
+}
+
+const COLUMNS =
+  `formatDateTime(ts, '%Y-%m-%dT%H:%i:%S.%fZ') AS at, formatDateTime(changes.ingested_at, '%Y-%m-%dT%H:%i:%S.%fZ') AS ingested_at, op, ` +
+  `concat(schema, '.', table) AS of, topic, partition, offset, lsn, tx_id, redelivered, key, before, after, unavailable`;
+
+function shown(row: ChangeRow) {
+  const { at, op, topic, partition, offset, lsn, key, before, after, unavailable } = row;
+  return {
+    at,
+    ingestedAt: row.ingested_at,
+    op,
+    table: row.of,
+    topic,
+    partition,
+    offset,
+    lsn,
+    txId: row.tx_id,
+    redelivered: row.redelivered === 1,
+    key,
+    before,
+    after,
+    unavailable,
+  };
+}
+
+export function pageReads(clickhouse: Pick<ClickHouse, 'query'>, databases: Databases) {
+  const machinery = quoteName(databases.machinery);
+  const changes = `${machinery}.changes`;
+  return {
+    /** The newest changes that fit, newest first, from the last records of each of `ends`. */
+    async changes(
+      filter: { readonly table: string | null; readonly op: string | null; readonly key: string | null },
+      ends: readonly { readonly topic: string; readonly partition: number; readonly end: number }[],
+    ) {
+      if (ends.length === 0) return [];
+      const far = filter.table !== null || filter.op !== null || filter.key !== null;
+      const { params, conditions } = filterOf(filter);
+      const places = ends.slice(0, MOST_PARTITIONS).map(({ topic, partition, end }, index) => {
+        params[`topic${index}`] = topic;
+        params[`partition${index}`] = partition;
+        params[`from${index}`] = Math.max(0, end - (far ? FAR : NEAR));
+        return `(topic = {topic${index}:String} AND partition = {partition${index}:UInt32} AND offset >= {from${index}:UInt64})`;
+      });
+      const where = [`(${places.join(' OR ')})`, ...conditions].join(' AND ');
+      const newest = 'ORDER BY changes.ingested_at DESC, ts DESC, offset DESC';
+      // The rows are found by their narrow columns first; only those that are shown are read whole.
+      const rows = await clickhouse.query<ChangeRow>(
+        `SELECT ${COLUMNS} FROM ${changes} AS changes WHERE (topic, partition, offset) IN (` +
+          `SELECT topic, partition, offset FROM ${changes} AS changes WHERE ${where} ${newest} LIMIT ${SHOWN}) ${newest} LIMIT ${SHOWN}`,
+        params,
+        PAGE_READ_ONLY,
+      );
+      return rows.map(shown);
+    },
+
+    /** The newest changes of one row, oldest first; found by the index on keys. */
+    async history(table: string, key: string) {
+      const { params, conditions } = filterOf({ table, op: null, key: null });
+      const rows = await clickhouse.query<ChangeRow>(
+        `SELECT ${COLUMNS} FROM ${changes} AS changes WHERE ${conditions.join(' AND ')} AND key = {key:String} ` +
+          `ORDER BY ts DESC, offset DESC LIMIT ${SHOWN_HISTORY}`,
+        { ...params, key },
+        PAGE_READ_ONLY,
+      );
+      return rows.map(shown).reverse();
+    },
+
+    async quarantine() {
+      const rows = await clickhouse.query<QuarantineRow>(
+        `SELECT formatDateTime(q.at, '%Y-%m-%dT%H:%i:%S.%fZ') AS set_aside, code, message, table, column, topic, partition, offset, ` +
+          `length(q.key) AS key_bytes, length(q.value) AS value_bytes, ` +
+          `toValidUTF8(substring(q.key, 1, ${SHOWN_BYTES})) AS key_text, toValidUTF8(substring(q.value, 1, ${SHOWN_BYTES})) AS value_text ` +
+          `FROM ${machinery}.quarantine AS q ORDER BY q.at DESC, topic, partition, offset DESC LIMIT ${SHOWN}`,
+        {},
+        PAGE_READ_ONLY,
+      );
+      return rows.map((row) => ({
+        at: row.set_aside,
+        code: row.code,
+        message: row.message,
+        table: row.table,
+        column: row.column,
+        topic: row.topic,
+        partition: row.partition,
+        offset: row.offset,
+        keyBytes: Number(row.key_bytes),
+        valueBytes: Number(row.value_bytes),
+        key: row.key_text,
+        value: row.value_text,
+      }));
+    },
+
+    /** Rows that stand in each mirror, by `schema.table`. */
+    async mirrorRows(): Promise<Map<string, number>> {
+      const mark = 'debezium-clickhouse: mirror of ';
+      const mirrors = await clickhouse.query<{ name: string; of: string }>(
+        `SELECT name, substring(comment, ${mark.length + 1}) AS of FROM system.tables ` +
+          `WHERE database = {database:String} AND endsWith(name, '__mirror') AND startsWith(comment, {mark:String}) ` +
+          `ORDER BY total_rows DESC LIMIT ${MOST_MIRRORS}`,
+        { database: databases.machinery, mark },
+        PAGE_READ_ONLY,
+      );
+      if (mirrors.length === 0) return new Map();
+      const sums = mirrors.map(
+        ({ name, of }) => `SELECT ${quoteText(of)} AS of, sum(_sign) AS rows FROM ${machinery}.${quoteName(name)}`,
+      );
+      const rows = await clickhouse.query<{ of: string; rows: string }>(sums.join(' UNION ALL '), {}, PAGE_READ_ONLY);
+      return new Map(rows.map(({ of, rows: count }) => [of, Number(count)]));
+    },
+  };
+}
+
+interface QuarantineRow {
+  readonly set_aside: string;
+  readonly code: string;
+  readonly message: string;
+  readonly table: string;
+  readonly column: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly key_bytes: string;
+  readonly value_bytes: string;
+  readonly key_text: string;
+  readonly value_text: string;
+}
+
+function filterOf(filter: { readonly table: string | null; readonly op: string | null; readonly key: string | null }) {
+  const params: Record<string, unknown> = {};
+  const conditions: string[] = [];
+  if (filter.table !== null) {
+    const dot = filter.table.indexOf('.');
+    params['schema'] = filter.table.slice(0, dot);
+    params['table'] = filter.table.slice(dot + 1);
+    conditions.push('schema = {schema:String} AND table = {table:String}');
+  }
+  if (filter.op !== null) {
+    params['op'] = filter.op;
+    conditions.push('op = {op:String}');
+  }
+  if (filter.key !== null) {
+    params['key'] = filter.key;
+    params['quoted'] = JSON.stringify(filter.key);
+    conditions.push(
+      '(key = {key:String} OR arrayExists(of -> of.2 = {key:String} OR of.2 = {quoted:String}, JSONExtractKeysAndValuesRaw(key)))',
+    );
+  }
+  return { params, conditions };
+}

@@ -1,0 +1,76 @@
+/** Who may see the page: on loopback whoever is on this machine, elsewhere whoever has the token. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+export type Access =
+  | { readonly kind: 'allowed' }
+  /** The token came in the address: keep it in a cookie, and take it out of the address. */
+  | { readonly kind: 'cookie'; readonly cookie: string; readonly location: string }
+  | { readonly kind: 'refused'; readonly status: 401 | 403; readonly message: string };
+
+const COOKIE = 'debezium_clickhouse_page';
+const LOCAL_NAMES = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * Decides for one request. Without a token the page is on loopback, and then only answers to names of loopback: else
+ * any site could send a browser of this machine here under a name of its own (DNS rebinding).
+ */
+export function decideAccess(
+  request: Pick<IncomingMessage, 'headers' | 'url' | 'method'>,
+  token: string | null,
+): Access {
+  if (token === null) {
+    const name = (request.headers.host ?? '').replace(/:\d+$/, '');
+    if (LOCAL_NAMES.has(name)) return { kind: 'allowed' };
+    return { kind: 'refused', status: 403, message: 'Open the page as localhost, or set PAGE_TOKEN.' };
+  }
+  const brought = tokenInAddress(request, token);
+  if (brought !== null) return brought;
+  if (showsToken(request, token)) return { kind: 'allowed' };
+  return {
+    kind: 'refused',
+    status: 401,
+    message: 'A token is needed: open the page once with ?token=…, or send "Authorization: Bearer …" (PAGE_TOKEN).',
+  };
+}
+
+function showsToken({ headers }: Pick<IncomingMessage, 'headers'>, token: string): boolean {
+  const [, bearer] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (bearer !== undefined && isToken(bearer, token)) return true;
+  const kept = cookieOf(headers.cookie ?? '');
+  return kept !== null && isToken(kept, token);
+}
+
+function tokenInAddress(
+  { url: address, method }: Pick<IncomingMessage, 'url' | 'method'>,
+  token: string,
+): Access | null {
+  const url = URL.parse(address ?? '/', 'http://page');
+  const given = url?.searchParams.get('token') ?? null;
+  if (url === null || given === null || method !== 'GET' || !isToken(given, token)) return null;
+  url.searchParams.delete('token');
+  const cookie = `${COOKIE}=${encodeURIComponent(given)}; Path=/; HttpOnly; SameSite=Strict`;
+  return { kind: 'cookie', cookie, location: `${url.pathname}${url.search}` };
+}
+
+/** In the same time whatever differs: the digests are compared, so the lengths are equal. */
+function isToken(given: string, token: string): boolean {
+  return timingSafeEqual(digest(given), digest(token));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function cookieOf(header: string): string | null {
+  for (const part of header.split(';')) {
+    const [name, value] = part.trim().split('=', 2);
+    if (name !== COOKIE || value === undefined) continue;
+    try {
+      return decodeURIComponent(value);
+    } catch {
+      return null;
+    }
+  }
+  return null;
+}

@@ -1,0 +1,274 @@
+/** The live page on the real parts: what it answers, what it withholds, and how it looks and behaves in a real Chromium. */
+import type { Browser, Page } from 'playwright-core';
+import { mkdirSync } from 'node:fs';
+import { hasBrowser, openBrowser } from '../harness/browser';
+import { scenario, withLogs } from '../harness/scenario';
+import { serviceProcess, type ServiceProcess } from '../harness/service-process';
+import { waitFor } from '../harness/wait-for';
+import { openWorld, type World } from '../harness/world';
+import { PAGE_READ_ONLY } from '../../src/clickhouse/page-reads';
+import type { Status } from '../../src/telemetry/status';
+import type { ShownChange } from '../../src/http/columns';
+
+jest.setTimeout(120_000);
+
+const TOKEN = 'a-token-for-tests-only';
+/** A folder for screenshots; they are taken where it is set. */
+const { PAGE_SCREENSHOTS: screenshots } = process.env;
+
+describe('the live page', () => {
+  let world: World;
+  let address: string;
+
+  beforeAll(() => withLogs('the preparation', prepare));
+
+  const prepare = async (): Promise<void> => {
+    world = await openWorld();
+    await world.sql(
+      'CREATE TABLE orders (id bigint PRIMARY KEY, customer text NOT NULL, state text, amount numeric(12,2))',
+      `INSERT INTO orders SELECT n, 'customer ' || n % 7, 'new', n * 1.10 FROM generate_series(1, 200) n`,
+    );
+    await world.sql('CREATE TABLE stock (item text PRIMARY KEY, pieces int NOT NULL)');
+    await world.sql(`INSERT INTO stock SELECT 'item ' || n, n FROM generate_series(1, 50) n`);
+    await world.connect();
+    await world.service.start({ env: { HTTP_PORT: '0', PAGE_VALUES: 'true' } });
+    address = await addressOf(world.service);
+    await world.mirrorEquals('orders');
+    await world.mirrorEquals('stock');
+  };
+
+  afterAll(() => world.close());
+
+  const get = async <T>(path: string): Promise<T> => {
+    const response = await fetch(`${address}${path}`);
+    expect(response.status).toBe(200);
+    return (await response.json()) as T;
+  };
+
+  scenario('tells in status.json where each partition stands, and that nothing is behind', async () => {
+    const status = await waitFor(async () => {
+      const one = await get<Status>('/status.json');
+      return one.lag.records === 0 && one.tables.length === 2 && one.tables.every(({ rows }) => rows !== null)
+        ? one
+        : null;
+    }, 'status.json shows both tables without lag');
+    expect(status).toMatchObject({
+      version: 1,
+      state: 'reading',
+      ready: { ready: true, reasons: [] },
+      slow: { stage: null },
+      service: { groupId: world.name, database: world.database, values: 'shown' },
+      source: { slotActive: true },
+      totals: { changes: 250, ops: { r: 250, c: 0 }, quarantined: 0 },
+    });
+    expect(status.source.walHeldBytes).toBeGreaterThanOrEqual(0);
+    expect(status.source.lsn).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+    const rows = Object.fromEntries(status.tables.map((table) => [table.table, table.rows]));
+    expect(rows).toEqual({ 'public.orders': 200, 'public.stock': 50 });
+    const orders = status.partitions.find(({ topic }) => topic === world.topic('orders'));
+    expect(orders).toMatchObject({ partition: 0, lag: 0, lagSeconds: 0 });
+    expect(orders?.end).toBeGreaterThanOrEqual(200);
+  });
+
+  scenario('gives the changes with old and new side by side, by table, operation and key', async () => {
+    await world.sql(
+      `UPDATE orders SET state = 'paid' WHERE id = 7`,
+      `DELETE FROM orders WHERE id = 8`,
+      `UPDATE stock SET pieces = 99 WHERE item = 'item 3'`,
+    );
+    await world.mirrorEquals('orders');
+    await world.mirrorEquals('stock');
+    const read = (query: string): Promise<ShownChange[]> =>
+      get<{ changes: ShownChange[] }>(`/changes.json?${query}`).then(({ changes }) => changes);
+    const [paid, ...others] = await waitFor(async () => {
+      const found = await read('table=public.orders&op=u');
+      return found.length > 0 ? found : null;
+    }, 'the update is among the changes');
+    expect(others).toEqual([]);
+    expect(paid).toMatchObject({ op: 'u', table: 'public.orders', key: '{"id":7}', changed: ['state'] });
+    expect(paid?.columns).toContainEqual({ name: 'state', before: '"new"', after: '"paid"', changed: true });
+    expect(paid?.columns).toContainEqual({ name: 'amount', before: '"7.70"', after: '"7.70"', changed: false });
+    expect((await read('op=d')).map(({ key }) => key)).toEqual(['{"id":8}']);
+    expect((await read(`key=${encodeURIComponent('item 3')}&op=u`)).map(({ table }) => table)).toEqual([
+      'public.stock',
+    ]);
+    const newest = await read('');
+    expect(newest).toHaveLength(50);
+    const history = await get<{ changes: ShownChange[] }>(
+      `/history.json?table=public.orders&key=${encodeURIComponent('{"id":7}')}`,
+    );
+    expect(history.changes.map(({ op }) => op)).toEqual(['r', 'u']);
+  });
+
+  scenario('asks ClickHouse in a way that cannot write, whatever a filter holds', async () => {
+    const bad = `'; DROP TABLE ${world.machinery}.changes; --`;
+    const none = await get<{ changes: ShownChange[] }>(`/changes.json?key=${encodeURIComponent(bad)}`);
+    expect(none.changes).toEqual([]);
+    const refused = world.clickhouse.query(`DROP TABLE ${world.machinery}.changes`, {}, PAGE_READ_ONLY);
+    await expect(refused).rejects.toMatchObject({ message: expect.stringContaining('code 164, READONLY') as string });
+    expect((await world.auditRows()).length).toBeGreaterThan(250);
+  });
+
+  scenario('shows what is in quarantine', async () => {
+    await world.topics.produce(world.topic('orders'), [
+      { key: '{"id":1}', value: '{"before":null,"after":{"id":1},"op":"?"}' },
+    ]);
+    const { records } = await waitFor(async () => {
+      const found = await get<{ records: { code: string; value: string }[] }>('/quarantine.json');
+      return found.records.length > 0 ? found : null;
+    }, 'the record is in quarantine');
+    expect(records[0]).toMatchObject({ topic: world.topic('orders'), keyBytes: 8 });
+    expect((await get<Status>('/status.json')).totals.quarantined).toBe(1);
+  });
+
+  scenario('answers probes and Prometheus', async () => {
+    expect(await get('/healthz')).toMatchObject({ status: 'alive' });
+    expect(await get('/readyz')).toEqual({ ready: true, reasons: [] });
+    const text = await (await fetch(`${address}/metrics`)).text();
+    expect(text).toMatch(/^debezium_clickhouse_changes_total 2\d\d$/m);
+    expect(text).toContain(`debezium_clickhouse_lag_records{topic="${world.topic('orders')}",partition="0"} 0`);
+    expect(text).toMatch(/^debezium_clickhouse_commit_to_visible_seconds_bucket\{le="\+Inf"\} 3$/m);
+    expect(text).toMatch(/^debezium_clickhouse_ready 1$/m);
+    expect(text).toMatch(/^debezium_clickhouse_slot_wal_bytes \d+$/m);
+  });
+
+  scenario('withholds keys and values, and asks for the token, where it is told to', async () => {
+    const other = serviceProcess({
+      settings: {
+        ...world.settings,
+        KAFKA_GROUP_ID: world.name,
+        HTTP_PORT: '0',
+        HTTP_HOST: '0.0.0.0',
+        PAGE_TOKEN: TOKEN,
+      },
+      cwd: world.stack.dir,
+      logFile: `${world.stack.dir}/service-${world.name}-other.log`,
+    });
+    // A member without partitions has a page too.
+    await other.start({ awaitReading: 'no' });
+    const elsewhere = (await addressOf(other)).replace('0.0.0.0', '127.0.0.1');
+    try {
+      expect((await fetch(`${elsewhere}/status.json`)).status).toBe(401);
+      expect((await fetch(`${elsewhere}/metrics`)).status).toBe(401);
+      expect((await fetch(`${elsewhere}/healthz`)).status).toBe(200);
+      const headers = { authorization: `Bearer ${TOKEN}` };
+      const opened = await fetch(`${elsewhere}/?token=${TOKEN}`, { redirect: 'manual' });
+      expect(opened.status).toBe(303);
+      expect(opened.headers.get('location')).toBe('/');
+      const cookie = (opened.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+      expect((await fetch(`${elsewhere}/`, { headers: { cookie } })).status).toBe(200);
+      const refused = await fetch(`${elsewhere}/history.json?table=public.orders&key=x`, { headers });
+      expect(refused.status).toBe(403);
+      const changes = await waitFor(async () => {
+        const answer = await fetch(`${elsewhere}/changes.json`, { headers });
+        const text = await answer.text();
+        return answer.status === 200 && text.includes('"op"') ? text : null;
+      }, 'the second member gets partitions and shows their changes');
+      for (const value of ['customer', 'item 3', 'paid', '"id"']) expect(changes).not.toContain(value);
+      const quarantine = await (await fetch(`${elsewhere}/quarantine.json`, { headers })).text();
+      expect(quarantine).toContain('"value":null');
+      expect(quarantine).not.toContain('"?"');
+    } finally {
+      await other.stop();
+    }
+    const said = JSON.stringify(other.lines());
+    expect(said).not.toContain(TOKEN);
+  });
+
+  const inBrowser = hasBrowser() ? scenario : scenarioWithoutBrowser;
+
+  inBrowser(
+    'shows a change within moments of its commit, in a real Chromium, without an error in its console',
+    async () => {
+      const { browser, page, complaints } = await openPage(address);
+      try {
+        await page.waitForSelector('.stage .main:has-text("changes each second")');
+        await page.waitForSelector('#state.good');
+        await world.sql(`UPDATE orders SET state = 'shipped', amount = 12.34 WHERE id = 21`);
+        const change = page.locator('.change', { hasText: '{"id":21}' }).first();
+        await change.waitFor({ timeout: 10_000 });
+        await change.locator('tr.changed', { hasText: '"shipped"' }).waitFor();
+        expect(await change.locator('tr.changed').allInnerTexts()).toEqual([
+          expect.stringContaining('state'),
+          expect.stringContaining('amount'),
+        ]);
+        // The history of the row, by keyboard.
+        const history = change.getByRole('button', { name: /^History/ });
+        await history.focus();
+        await page.keyboard.press('Enter');
+        await page.locator('#history-list .change').nth(1).waitFor();
+        await page.keyboard.press('Escape');
+        await page.locator('#history').waitFor({ state: 'hidden' });
+        // Filters.
+        await page.selectOption('#filter-table', 'public.stock');
+        await page.selectOption('#filter-op', 'u');
+        await waitFor(
+          async () => (await page.locator('#change-list .change').count()) === 1,
+          'the filter leaves one change',
+        );
+        await page.locator('.chart canvas').first().waitFor();
+        await page.selectOption('#filter-table', '');
+        await page.selectOption('#filter-op', '');
+        if (screenshots !== undefined) await takeScreenshots(page, screenshots);
+        expect(complaints).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
+  inBrowser('stays calm when the service is down, says since when, and goes on when it is back', async () => {
+    const port = new URL(address).port;
+    const { browser, page } = await openPage(address);
+    try {
+      await page.waitForSelector('#state.good');
+      await world.service.kill();
+      await page.locator('#away', { hasText: 'has not answered since' }).waitFor({ timeout: 15_000 });
+      expect(await page.locator('.stage').count()).toBe(4);
+      await world.service.start({ env: { HTTP_PORT: port, PAGE_VALUES: 'true' } });
+      await page.waitForSelector('#state.good', { timeout: 30_000 });
+      expect(await page.locator('#away').isVisible()).toBe(false);
+    } finally {
+      await browser.close();
+    }
+  });
+});
+
+/** Counted as skipped by jest, and said. */
+function scenarioWithoutBrowser(sentence: string): void {
+  process.stderr.write(`SKIPPED, because no Chromium was found (CHROMIUM_PATH, PATH, npm): ${sentence}\n`);
+  it.skip(sentence, () => undefined);
+}
+
+async function addressOf(service: ServiceProcess): Promise<string> {
+  const line = await waitFor(() => service.lines().find(({ event }) => event === 'page-served'), 'the page is served');
+  return String(line['address']);
+}
+
+async function openPage(address: string): Promise<{ browser: Browser; page: Page; complaints: string[] }> {
+  const browser = await openBrowser();
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, locale: 'en-GB' });
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  await page.goto(address);
+  return { browser, page, complaints };
+}
+
+async function takeScreenshots(page: Page, folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  for (const [size, width, height] of [
+    ['desktop', 1280, 900],
+    ['phone', 390, 844],
+  ] as const) {
+    await page.setViewportSize({ width, height });
+    for (const theme of ['light', 'dark'] as const) {
+      await page.selectOption('#theme', theme);
+      await page.evaluate('scrollTo(0, 0)');
+      await page.waitForTimeout(500);
+      await page.screenshot({ path: `${folder}/page-${size}-${theme}.png`, fullPage: size === 'desktop' });
+    }
+  }
+}
