@@ -7,7 +7,7 @@ const PURE =
 /** The parts of clickhouse/ that are data and bytes only, which decoding writes into. */
 const COLUMNS =
   '^src/clickhouse/(byte-stream|column[a-z-]*|native|low-cardinality|mirror-layout|mirror-type|image-codec)\\.ts$';
-const EDGES = 'kafka|clickhouse|postgres|connect|http';
+const EDGES = 'kafka|clickhouse|postgres|connect|registry|http';
 
 const door = (pkg, files) => ({
   name: `one-door-for-${pkg.replace(/\W+/g, '-')}`,
@@ -89,6 +89,7 @@ module.exports = {
     door('kafkajs', 'kafka/[a-z-]+'),
     door('@clickhouse/client', 'clickhouse/client'),
     door('pg', 'postgres/client'),
+    door('@kafkajs/confluent-schema-registry', 'registry/client'),
     door('convict', 'config'),
     door('dotenv', 'config'),
     door('winston', 'telemetry/log'),

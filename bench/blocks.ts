@@ -55,6 +55,7 @@ export function newGatherer(limits: { rows: number; bytes: number } = BLOCK): Ga
   return createGatherer({
     limits,
     filter: { ops: new Set(Object.values(OP)), keeps: () => true, isSignal: () => false },
+    schemas: { find: () => null },
     from: 0,
     redoEnd: null,
   });

@@ -7,7 +7,7 @@ export const EXIT = { done: 0, findings: 1, config: 2, failed: 3, unexpected: 70
 const EXIT_BY_CODE: Partial<Readonly<Record<ErrorCode, number>>> = {
   CHANGES_EXPIRED: 4,
   TOPIC_RECREATED: 5,
-  WIRE_FORMAT_UNSUPPORTED: 6,
+  REGISTRY_NOT_SET: 6,
   TARGET_OWNED_BY_OTHER_GROUP: 7,
   INTERNAL: EXIT.unexpected,
 };

@@ -15,7 +15,7 @@ import type { ChangeBlock } from './plan/change-block';
 import type { MirrorRows } from './plan/mirror-rows';
 import { readTable } from './postgres/catalogue';
 import { openPostgres } from './postgres/client';
-import { connectTarget, databasesOf, filterOf } from './wiring';
+import { connectTarget, databasesOf, schemasOf, filterOf } from './wiring';
 
 export interface InspectFlags {
   readonly values?: true;
@@ -96,8 +96,14 @@ interface OpenedRecord {
 }
 
 async function openRecord(record: KeptRecord, { config, place, values, rows }: Looking): Promise<OpenedRecord> {
-  const options = { filter: filterOf(config), values, placeholder: config.unavailableValue };
-  const { steps, change } = explainEnvelope(place, record, options);
+  const schemas = schemasOf(config, () => undefined);
+  const options = { filter: filterOf(config), schemas, values, placeholder: config.unavailableValue };
+  let explained = explainEnvelope(place, record, options);
+  while (explained.needed !== null && config.registry !== null) {
+    await schemas.resolve(explained.needed, AbortSignal.timeout(READ_MS));
+    explained = explainEnvelope(place, record, options);
+  }
+  const { steps, change } = explained;
   if (change === null) return { steps, change, images: null };
   const typed = await typesOf(change, place, config, rows);
   return { steps: [...steps, ...typed.steps], change, images: typed.images };

@@ -3,7 +3,7 @@ import type { ErrorCode, ErrorPlace, TableCode } from './errors';
 import type { OpName, TopicPartition } from './model';
 
 /** The parts outside that the service waits for. */
-export type Outside = 'ClickHouse' | 'Kafka' | 'PostgreSQL';
+export type Outside = 'ClickHouse' | 'Kafka' | 'PostgreSQL' | 'registry';
 
 /** How the start of a partition was found; the rows of DESIGN, "On assignment". */
 export type StartHow =
@@ -96,7 +96,7 @@ export type ServiceEvent =
 
 /** Something outside is away; the next attempt comes after `delayMs`. */
 export interface Waiting {
-  readonly tag: 'clickhouse-waiting' | 'kafka-waiting' | 'postgres-waiting';
+  readonly tag: 'clickhouse-waiting' | 'kafka-waiting' | 'postgres-waiting' | 'registry-waiting';
   readonly attempt: number;
   readonly delayMs: number;
   readonly code: ErrorCode;
@@ -128,6 +128,7 @@ export function describe(event: ServiceEvent): Description {
     case 'clickhouse-waiting':
     case 'kafka-waiting':
     case 'postgres-waiting':
+    case 'registry-waiting':
     case 'back-again':
       return describeOutside(event);
     case 'topics-changed':
@@ -230,6 +231,7 @@ const OUTSIDE = {
   'clickhouse-waiting': 'ClickHouse',
   'kafka-waiting': 'Kafka',
   'postgres-waiting': 'PostgreSQL',
+  'registry-waiting': 'registry',
 } as const;
 
 function describeOutside(event: Waiting | Tagged<'back-again'>): Description {

@@ -2,8 +2,10 @@
  * Records in, blocks out: opens each record's envelope, keeps what is a change as bytes, and cuts the stream into blocks.
  * One gatherer belongs to one partition and one assignment. It decides nothing about delivery and waits for nothing.
  */
-import { Envelope, openEnvelope } from './debezium/envelope';
+import type { Envelope } from './debezium/envelope';
 import { textOf } from './debezium/json-scan';
+import { createRecordOpener, type KnownSchemas } from './debezium/open-record';
+import type { SchemaRef } from './debezium/schema-header';
 import type { BadRecordCode } from './errors';
 import { OP, type RecordChunk, type RecordCursor, type RecordKind } from './model';
 import { MAX_BLOCK_OFFSETS } from './plan/assignment';
@@ -25,12 +27,11 @@ export interface Filter {
   isSignal(schema: string, table: string): boolean;
 }
 
-/** A value that this service does not read yet; the topic is refused by name. */
-export type ForeignWire = 'schema-envelope' | 'avro';
-
 export interface GathererOptions {
   readonly limits: BlockLimits;
   readonly filter: Filter;
+  /** Avro's schemas, as far as they were found. */
+  readonly schemas: KnownSchemas;
   /** The first offset to take; lower ones are passed over. */
   readonly from: number;
   /** A redo: the first block is exactly [from, redoEnd), whatever its size. */
@@ -38,8 +39,11 @@ export interface GathererOptions {
 }
 
 export interface Gatherer {
-  /** Takes the chunk's records. Returns the wire it found instead of plain JSON, if any; nothing was taken from then on. */
-  feed(chunk: RecordChunk): ForeignWire | null;
+  /**
+   * Takes the chunk's records. Returns the schema that the next one needs before it can be read, null when all were taken:
+   * then feed the same chunk again once the schema was found; what was taken is passed over.
+   */
+  feed(chunk: RecordChunk): SchemaRef | null;
   /** The oldest full block, else null. */
   takeFull(): ChangeBlock | null;
   /** The open block if it holds something and may be cut now (a redo may not), else null. */
@@ -65,8 +69,9 @@ interface NamedTable {
   readonly verdict: 'keep' | 'signal' | 'filtered';
 }
 
-export function createGatherer({ limits, filter, from, redoEnd }: GathererOptions): Gatherer {
-  const envelope = new Envelope();
+export function createGatherer({ limits, filter, schemas, from, redoEnd }: GathererOptions): Gatherer {
+  const opener = createRecordOpener(schemas);
+  const { envelope } = opener;
   const full: ChangeBlock[] = [];
   const spare: ChangeBlock[] = [];
   const tables: NamedTable[] = [];
@@ -80,7 +85,7 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
   /** Filled anew for each change: `append` keeps nothing of them. */
   const fields = {
     ...{ offset: -1, op: -1, tsUs: -1, capturedUs: -1, lsn: -1, commitLsn: -1, txId: -1, txOrder: -1 },
-    ...{ table: -1, snapshot: '' },
+    ...{ table: -1, snapshot: '', wireSchema: 0 },
   };
   const ranges = { key: { start: -1, end: -1 }, before: { start: -1, end: -1 }, after: { start: -1, end: -1 } };
 
@@ -125,8 +130,8 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
     return created;
   };
 
-  const takeChange = (cursor: RecordCursor): void => {
-    const { bytes, offset, keyStart, keyEnd } = cursor;
+  const takeChange = (offset: number): void => {
+    const { bytes, schema } = opener;
     const of = named(bytes);
     if (of.verdict !== 'keep') return skip(of.verdict);
     if (!filter.ops.has(envelope.op)) return skip('filtered');
@@ -148,13 +153,14 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
     fields.table = lastIndex;
     fields.snapshot =
       envelope.snapshotStart < 0 ? 'false' : textOf(bytes, envelope.snapshotStart, envelope.snapshotEnd);
-    ranges.key.start = keyStart;
-    ranges.key.end = keyEnd;
+    fields.wireSchema = schema === null ? 0 : open.wireSchemaIndex(schema);
+    ranges.key.start = opener.keyStart;
+    ranges.key.end = opener.keyEnd;
     ranges.before.start = envelope.beforeStart;
     ranges.before.end = envelope.beforeEnd;
     ranges.after.start = envelope.afterStart;
     ranges.after.end = envelope.afterEnd;
-    open.append(fields, bytes, ranges);
+    open.append(fields, bytes, ranges, opener.keyBytes);
     open.end = offset + 1;
     if (truncate && redo === null) cut();
   };
@@ -167,6 +173,7 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
       code,
       table: '',
       column: '',
+      note: opener.note,
       key: copy(cursor.keyStart, cursor.keyEnd),
       value: copy(cursor.valueStart, cursor.valueEnd),
       headers: copy(cursor.headersStart, cursor.headersEnd),
@@ -185,11 +192,11 @@ export function createGatherer({ limits, filter, from, redoEnd }: GathererOption
           finishRedo();
         }
         cutIfFull(offset);
-        const kind = openEnvelope(cursor.bytes, cursor.valueStart, cursor.valueEnd, envelope);
-        if (kind === 'change') takeChange(cursor);
-        else if (kind !== 'bad') skip(kind);
-        else if (envelope.wireHint === 'none') takeBad(cursor, envelope.error);
-        else return envelope.wireHint;
+        const kind = opener.open(cursor);
+        if (kind === 'unresolved') return opener.needed;
+        if (kind === 'change') takeChange(offset);
+        else if (kind === 'bad') takeBad(cursor, envelope.error);
+        else skip(kind);
         position = offset + 1;
       }
       if (chunk.nextOffset > position) position = chunk.nextOffset;

@@ -15,6 +15,7 @@ import { createHolder, takeTable, type LeasePorts } from './delivery/group-lease
 import type { DeliveryLimits, DeliveryPorts } from './delivery/ports';
 import { fillFromChanges } from './delivery/rebuild';
 import { rebuildMarks } from './delivery/rebuild-marks';
+import { createSchemas, type Schemas } from './delivery/schemas';
 import { createTables } from './delivery/tables';
 import { ServiceError } from './errors';
 import type { Emit } from './events';
@@ -23,6 +24,7 @@ import { OP, tableName } from './model';
 import type { Filter } from './pipeline';
 import { readTable } from './postgres/catalogue';
 import type { Postgres } from './postgres/client';
+import { openRegistry } from './registry/client';
 import { pause } from './retry';
 
 export function databasesOf(config: Config): Databases {
@@ -123,6 +125,12 @@ export interface Edges {
   readonly signal: AbortSignal;
 }
 
+/** Avro's schemas from the registry of the settings. */
+export function schemasOf({ registry }: Config, emit: Emit): Schemas {
+  const client = registry === null ? null : openRegistry(registry);
+  return createSchemas({ fetch: client === null ? null : (ref) => client.schema(ref), emit, sleep: pause });
+}
+
 export function portsOf({
   config,
   clickhouse,
@@ -171,6 +179,7 @@ export function portsOf({
   return {
     log,
     lookUps: answers,
+    schemas: schemasOf(config, emit),
     tables,
     takeTable: (of, assignment) => takeTable(of, leasing, assignment),
     rebuildMarks: rebuildMarks(control),

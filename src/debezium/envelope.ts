@@ -42,7 +42,6 @@ const OP_MESSAGE = 0x6d;
 const SOURCE_IS_OBJECT = 1 << 16;
 const STATUS_IS_BEGIN_OR_END = 1 << 17;
 const ID_IS_TRANSACTION = 1 << 18;
-const SCHEMA_IS_SCHEMA = 1 << 19;
 
 const CLOCK_MEMBERS = bitsOf(FIELD.capturedMs, FIELD.capturedUs, FIELD.capturedNs);
 const IMAGES = bitsOf(FIELD.before, FIELD.after);
@@ -50,14 +49,10 @@ const CHANGE_MEMBERS = CLOCK_MEMBERS | IMAGES | bitsOf(FIELD.source, FIELD.trans
 const TRANSACTION = STATUS_IS_BEGIN_OR_END | ID_IS_TRANSACTION;
 const TRANSACTION_RECORD_MEMBERS =
   CLOCK_MEMBERS | TRANSACTION | bitsOf(FIELD.status, FIELD.id, FIELD.eventCount, FIELD.dataCollections);
-const SCHEMA_ENVELOPE_MEMBERS = SCHEMA_IS_SCHEMA | bitsOf(FIELD.schema, FIELD.payload);
 
 /** A view of the bytes in hand, kept because the records of one batch share their bytes. */
 let viewed: Uint8Array = new Uint8Array();
 let view: DataView = new DataView(viewed.buffer);
-
-/** What a value that is no plain JSON envelope looks like; the caller refuses such a topic as a whole. */
-export type WireHint = 'none' | 'schema-envelope' | 'avro';
 
 /**
  * What `openEnvelope` found in a record's value. One object is used for record after record; every field is set anew
@@ -97,7 +92,6 @@ export class Envelope {
   txOrder = -1;
   /** Why the kind is 'bad'; without meaning for other kinds. */
   error: BadRecordCode = 'ENVELOPE_MALFORMED';
-  wireHint: WireHint = 'none';
   /** For this module only: bits of the members seen, and clocks in milliseconds. */
   seen = 0;
   tsMs = -1;
@@ -110,12 +104,7 @@ export class Envelope {
  * change only if it is well-formed JSON to its end. Of members that occur twice the last one counts, as for JSON.parse.
  */
 export function openEnvelope(b: Uint8Array, start: number, end: number, into: Envelope): RecordKind {
-  into.wireHint = 'none';
-  into.seen = 0;
-  into.op = -1;
-  into.beforeStart = into.beforeEnd = into.afterStart = into.afterEnd = -1;
-  into.capturedUs = into.capturedMs = into.txOrder = -1;
-  forgetSource(into);
+  forgetEnvelope(into);
   if (start < 0) return 'tombstone';
   if (b !== viewed) {
     viewed = b;
@@ -269,14 +258,12 @@ function take(b: Uint8Array, value: number, after: number, field: number, into: 
     case FIELD.id:
       note(into, ID_IS_TRANSACTION, isTransactionId(b, value, after));
       return;
-    case FIELD.schema:
-      note(into, SCHEMA_IS_SCHEMA, b[value] === OPEN_OBJECT || b[value] === SMALL_N);
-      return;
     default: // known by name only: seeing it is all
   }
 }
 
-function kindByOp(into: Envelope): RecordKind {
+/** What an envelope is whose members were read: a change, a message, or bad. */
+export function kindByOp(into: Envelope): RecordKind {
   switch (into.op) {
     case OP.c:
     case OP.u:
@@ -316,27 +303,31 @@ function kindWithoutSource(into: Envelope): RecordKind {
   if ((seen & CLOCK_MEMBERS) === seen && (seen & (1 << FIELD.capturedMs)) !== 0 && into.capturedMs >= 0)
     return 'heartbeat';
   if ((seen & TRANSACTION) === TRANSACTION && (seen & ~TRANSACTION_RECORD_MEMBERS) === 0) return 'transaction';
-  if (seen === SCHEMA_ENVELOPE_MEMBERS) {
-    into.wireHint = 'schema-envelope';
-    return bad(into, 'ENVELOPE_MALFORMED');
-  }
   const damaged = (seen & IMAGES) !== 0 && (seen & bitsOf(FIELD.op)) !== 0 && (seen & ~CHANGE_MEMBERS) === 0;
   return bad(into, damaged ? 'ENVELOPE_MALFORMED' : 'ENVELOPE_FLATTENED');
 }
 
-/** A value that is no object: `null` is what some transforms make of a tombstone; a zero byte begins Confluent Avro. */
+/** A value that is no object: `null` is what some transforms make of a tombstone. */
 function withoutObject(b: Uint8Array, first: number, end: number, into: Envelope): RecordKind {
   if (first < end && b[first] === SMALL_N) {
     const after = skipValue(b, first, end);
     if (after > 0 && skipSpace(b, after, end) === end) return 'tombstone';
   }
-  if (first < end && b[first] === 0) into.wireHint = 'avro';
   return bad(into, 'ENVELOPE_MALFORMED');
 }
 
 function bad(into: Envelope, error: BadRecordCode): RecordKind {
   into.error = error;
   return 'bad';
+}
+
+/** Sets every field to absent. */
+export function forgetEnvelope(into: Envelope): void {
+  into.seen = 0;
+  into.op = -1;
+  into.beforeStart = into.beforeEnd = into.afterStart = into.afterEnd = -1;
+  into.capturedUs = into.capturedMs = into.txOrder = -1;
+  forgetSource(into);
 }
 
 function forgetSource(into: Envelope): void {

@@ -27,8 +27,6 @@ export const FIELD = {
   id: 7,
   eventCount: 8,
   dataCollections: 9,
-  schema: 10,
-  payload: 11,
   capturedMs: 12,
   capturedUs: 13,
   capturedNs: 14,
@@ -70,7 +68,7 @@ export interface Members {
   readonly fields: readonly Field[];
 }
 
-/** The envelope's own members in wire order, then those of transaction records and of JSON with schema. */
+/** The envelope's own members in wire order, then those of transaction records. */
 export const ENVELOPE_MEMBERS = members([
   ['before', FIELD.before],
   ['after', FIELD.after],
@@ -84,8 +82,6 @@ export const ENVELOPE_MEMBERS = members([
   ['id', FIELD.id],
   ['event_count', FIELD.eventCount],
   ['data_collections', FIELD.dataCollections],
-  ['schema', FIELD.schema],
-  ['payload', FIELD.payload],
 ]);
 
 /** `source` of the PostgreSQL connector in wire order. Versions before 2.6 lack `ts_us` and `ts_ns`, before 3.5 `origin*`. */
@@ -219,7 +215,7 @@ function readLsn(view: DataView, i: number, end: number): number {
 }
 
 /** The commit LSN in a `source.sequence` with the string content [start, end), however it is written; as of `integerOf`. */
-function commitLsnOf(b: Uint8Array, start: number, end: number): number {
+export function commitLsnOf(b: Uint8Array, start: number, end: number): number {
   const text = unescaped(b, start, end);
   const length = text.length;
   let at = skipSpace(text, 0, length);

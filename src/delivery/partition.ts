@@ -2,13 +2,13 @@
  * The life of one assigned partition: find the start, take records, write block after block, acknowledge when idle.
  * The protocol and what each step prevents: docs/delivery.md.
  */
-import { ServiceError } from '../errors';
 import type { StartHow } from '../events';
 import type { RecordChunk, TopicPartition } from '../model';
-import { createGatherer, type Filter, type ForeignWire, type Gatherer } from '../pipeline';
+import { createGatherer, type Filter, type Gatherer } from '../pipeline';
 import type { ChangeBlock } from '../plan/change-block';
 import { findBeginning, lookBack, machineryTable, type Beginning } from './assign';
 import { eachBlockOfChanges } from './expired';
+import { createFeed } from './feed';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
 import type { ReplayRun } from './replay-run';
 import { createBlockWriter, Reassign, type BlockWriter, type Past } from './write-block';
@@ -80,6 +80,21 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
 
   const isCurrent = (): boolean => !signal.aborted && ports.log.epoch() === epoch;
 
+  const feed = createFeed({
+    gatherer: () => (state.draining ? null : state.gatherer),
+    resolve: (ref) => ports.schemas.resolve(ref, signal),
+    onFed: () => {
+      const { gatherer } = state;
+      if (gatherer !== null && state.gatheringSince < 0 && (gatherer.hasFull || gatherer.hasOpen))
+        state.gatheringSince = performance.now();
+      bell.ring();
+    },
+    room: () => room.heard(),
+    onError: (error) => {
+      if (!signal.aborted) options.onFatal(error);
+    },
+  });
+
   /** Assignment, and again after each `Reassign`, with growing pauses while no block comes through. */
   const run = async (): Promise<void> => {
     await options.after;
@@ -134,6 +149,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     const gatherer = createGatherer({
       limits: { rows: limits.blockRows, bytes: limits.blockBytes },
       filter: options.filter,
+      schemas: ports.schemas,
       from: beginning.from,
       redoEnd: beginning.redo?.end ?? null,
     });
@@ -251,14 +267,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     take(chunk) {
       const { gatherer, draining } = state;
       if (gatherer === null || chunk.epoch !== epoch || draining) return null;
-      const foreign = gatherer.feed(chunk);
-      if (foreign !== null) {
-        options.onFatal(refused(of, foreign));
-        return null;
-      }
-      if (state.gatheringSince < 0 && (gatherer.hasFull || gatherer.hasOpen)) state.gatheringSince = performance.now();
-      bell.ring();
-      return gatherer.hasFull ? room.heard() : null;
+      return feed.take(chunk);
     },
     reassign() {
       state.mustReassign = true;
@@ -322,16 +331,4 @@ function createBell(): Bell {
         waiting.push(done);
       }),
   };
-}
-
-function refused({ topic, partition }: TopicPartition, wire: ForeignWire): ServiceError {
-  const name = wire === 'avro' ? 'Avro' : 'JSON with schema';
-  return new ServiceError(
-    'WIRE_FORMAT_UNSUPPORTED',
-    `The topic ${topic} holds ${name}, which this version does not read.`,
-    {
-      place: { topic, partition },
-      hint: 'Register the connector with the plain JSON profile (make up CONNECTOR=json) and a new TOPIC_PREFIX. Nothing was written of this topic.',
-    },
-  );
 }

@@ -7,10 +7,16 @@ import { classifyByCode, retry } from '../retry';
 /** Which part outside an error code is about. */
 function outsideOf(code: ErrorCode): Outside {
   if (code.startsWith('KAFKA')) return 'Kafka';
+  if (code.startsWith('REGISTRY')) return 'registry';
   return code.startsWith('POSTGRES') ? 'PostgreSQL' : 'ClickHouse';
 }
 
-const TAGS = { ClickHouse: 'clickhouse-waiting', Kafka: 'kafka-waiting', PostgreSQL: 'postgres-waiting' } as const;
+const TAGS = {
+  ClickHouse: 'clickhouse-waiting',
+  Kafka: 'kafka-waiting',
+  PostgreSQL: 'postgres-waiting',
+  'registry': 'registry-waiting',
+} as const;
 
 /** Runs `action` until it succeeds or something is wrong that waiting does not mend; an abort ends it. */
 export async function patiently<T>(

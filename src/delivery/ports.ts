@@ -12,6 +12,7 @@ import type { BlockTable } from '../plan/change-block';
 import type { MirrorRows } from '../plan/mirror-rows';
 import type { Holder, Taken } from './group-leases';
 import type { RebuildMarks } from './rebuild-marks';
+import type { Schemas } from './schemas';
 
 /** A source table whose mirror stands in ClickHouse. */
 export interface MirroredTable {
@@ -62,6 +63,8 @@ export interface Tables {
 export interface DeliveryPorts {
   readonly log: Log;
   readonly lookUps: LookUps;
+  /** Avro's schemas; asked for when a record needs one. */
+  readonly schemas: Schemas;
   readonly tables: Tables;
   /** See `group-leases.ts`. */
   takeTable(

@@ -1,6 +1,8 @@
 /** Explains what becomes of one record, step by step, with the very code that delivers it. Values only where asked for. */
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import { compileTranscoder, TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
+import type { KnownSchemas } from '../debezium/open-record';
+import type { SchemaRef } from '../debezium/schema-header';
 import { withheldColumns } from '../debezium/withheld';
 import { describeBad } from '../delivery/bad-record';
 import { keptChunk, type KeptRecord } from '../delivery/kept-records';
@@ -19,6 +21,8 @@ export interface Opened {
   readonly steps: readonly Step[];
   /** The change with its table; null where the record is none. */
   readonly change: ChangeBlock | null;
+  /** The schema of the registry that the record cannot be opened without. */
+  readonly needed: SchemaRef | null;
 }
 
 const OP_WORDS: Readonly<Record<string, string>> = {
@@ -33,39 +37,37 @@ const OP_WORDS: Readonly<Record<string, string>> = {
 export function explainEnvelope(
   of: TopicPartition,
   record: KeptRecord,
-  options: { readonly filter: Filter; readonly values: 'hidden' | 'shown'; readonly placeholder: string },
+  options: {
+    readonly filter: Filter;
+    readonly schemas: KnownSchemas;
+    readonly values: 'hidden' | 'shown';
+    readonly placeholder: string;
+  },
 ): Opened {
   const gatherer = createGatherer({
     limits: { rows: 1, bytes: Number.MAX_SAFE_INTEGER },
     filter: options.filter,
+    schemas: options.schemas,
     from: record.offset,
     redoEnd: null,
   });
-  const foreign = gatherer.feed(keptChunk(of, [record]));
+  const needed = gatherer.feed(keptChunk(of, [record]));
   const block = gatherer.takeFull() ?? gatherer.takeOpen();
-  const bytes = explainBytes(record, foreign);
-  if (foreign !== null) {
-    return {
-      steps: [bytes, { step: 'envelope', lines: [`The value is ${foreign}, which is not opened here.`] }],
-      change: null,
-    };
-  }
+  const bytes = explainBytes(record);
+  const without = (...lines: string[]): Opened => ({
+    steps: [bytes, { step: 'envelope', lines }],
+    change: null,
+    needed,
+  });
+  if (needed !== null) return without(`It needs schema ${needed.id} of the registry, which is not at hand.`);
   const [skipped] = gatherer.takeSkipped().keys();
-  if (skipped !== undefined) {
-    return {
-      steps: [bytes, { step: 'envelope', lines: [SKIPPED[skipped] ?? `It is skipped: ${skipped}.`] }],
-      change: null,
-    };
-  }
+  if (skipped !== undefined) return without(SKIPPED[skipped] ?? `It is skipped: ${skipped}.`);
   const bad = block?.bad[0];
   if (bad !== undefined) {
-    const lines = [`It cannot be opened: ${bad.code}.`, describeBad(bad), 'It goes to quarantine with its bytes.'];
-    return { steps: [bytes, { step: 'envelope', lines }], change: null };
+    return without(`It cannot be opened: ${bad.code}.`, describeBad(bad), 'It goes to quarantine with its bytes.');
   }
-  if (block === null || block.rowCount === 0) {
-    return { steps: [bytes, { step: 'envelope', lines: ['It holds nothing that is written.'] }], change: null };
-  }
-  return { steps: [bytes, { step: 'envelope', lines: envelopeLines(block, options) }], change: block };
+  if (block === null || block.rowCount === 0) return without('It holds nothing that is written.');
+  return { ...without(...envelopeLines(block, options)), change: block };
 }
 
 const SKIPPED: Readonly<Record<string, string>> = {
@@ -77,21 +79,22 @@ const SKIPPED: Readonly<Record<string, string>> = {
   filtered: 'It is a change that OPS, TABLES_INCLUDE or TABLES_EXCLUDE leave out. It is skipped.',
 };
 
-function explainBytes({ key, value, headers, timestampMs }: KeptRecord, foreign: string | null): Step {
+function explainBytes({ key, value, headers, timestampMs }: KeptRecord): Step {
   const size = (bytes: Uint8Array | null): string => (bytes === null ? 'null' : `${bytes.length} bytes`);
   return {
     step: 'bytes',
     lines: [
       `key ${size(key)}, value ${size(value)}, headers ${headers.length} bytes`,
       `Kafka's timestamp ${new Date(timestampMs).toISOString()}`,
-      `wire: ${foreign ?? wireOf(value)}`,
+      `wire: ${wireOf(value)}`,
     ],
   };
 }
 
 function wireOf(value: Uint8Array | null): string {
   if (value === null) return 'no value';
-  if (value[0] === 0 && value.length > 5) return `Confluent framing, schema id ${Buffer.from(value).readUInt32BE(1)}`;
+  if (value[0] === 0 && value.length > 5)
+    return `Avro, Confluent framing, schema id ${Buffer.from(value).readUInt32BE(1)}`;
   const text = Buffer.from(value.subarray(0, 200)).toString('latin1').trimStart();
   if (!text.startsWith('{')) return 'neither JSON nor a known framing';
   return text.startsWith('{"schema"') ? 'JSON with schema' : 'plain JSON';

@@ -41,6 +41,8 @@ export interface BadRecord {
   /** `schema.table` and column where known. */
   readonly table: string;
   readonly column: string;
+  /** What the code does not say, such as the number of a schema; no values of the row. */
+  readonly note?: string;
   readonly key: Uint8Array;
   readonly value: Uint8Array;
   readonly headers: Uint8Array;
@@ -128,11 +130,12 @@ export class ChangeBlock implements JudgedRows {
     return this.wireSchemas[this.wireSchemaOf[row] ?? 0] ?? null;
   }
 
-  /** Appends a change; images and key are copied from `bytes`. */
+  /** Appends a change; images are copied from `bytes`, the key from `keyBytes`. */
   append(
     fields: ChangeFields,
     bytes: Uint8Array,
     ranges: { key: ByteRange; before: ByteRange; after: ByteRange },
+    keyBytes: Uint8Array = bytes,
   ): void {
     const row = this.rowCount;
     if (row === this.offsets.length) this.grow();
@@ -147,7 +150,7 @@ export class ChangeBlock implements JudgedRows {
     this.commitLsns[row] = fields.commitLsn;
     this.txIds[row] = fields.txId;
     this.txOrders[row] = fields.txOrder;
-    this.appendRange(this.key, bytes, ranges.key);
+    this.appendRange(this.key, keyBytes, ranges.key);
     this.appendRange(this.before, bytes, ranges.before);
     this.appendRange(this.after, bytes, ranges.after);
     this.rowCount = row + 1;

@@ -231,32 +231,3 @@ describe('delivery', () => {
     },
   );
 });
-
-describe('a topic in a form that is not read', () => {
-  let world: World;
-
-  beforeAll(() =>
-    withLogs('the preparation', async () => {
-      world = await openWorld();
-      await world.sql('CREATE TABLE typed (id int PRIMARY KEY, v text)', `INSERT INTO typed VALUES (1, 'a')`);
-      await world.connect({ profile: 'json-schema' });
-      await waitFor(
-        async () => (await world.topics.names(world.name)).includes(world.topic('typed')),
-        'the topic is there',
-      );
-    }),
-  );
-  afterAll(() => world.close());
-
-  scenario(
-    'JSON with schema is refused by the name of the topic, with exit code 6, and nothing of it is written',
-    async () => {
-      await world.service.start({ awaitReading: 'no' });
-      expect(await world.service.ended()).toBe(6);
-      expect(world.service.saidPlainly()).toContain('WIRE_FORMAT_UNSUPPORTED');
-      expect(world.service.saidPlainly()).toMatch(new RegExp(`topic \\S*${world.name}\\S* holds JSON with schema`));
-      expect(await world.auditRows()).toEqual([]);
-      expect(await world.clickhouse.query(`SELECT 1 FROM ${world.machinery}.quarantine`)).toEqual([]);
-    },
-  );
-});

@@ -95,7 +95,7 @@ describe('a failure', () => {
     ['CLICKHOUSE_REFUSED_LOGIN', 2],
     ['CHANGES_EXPIRED', 4],
     ['TOPIC_RECREATED', 5],
-    ['WIRE_FORMAT_UNSUPPORTED', 6],
+    ['REGISTRY_NOT_SET', 6],
     ['TARGET_OWNED_BY_OTHER_GROUP', 7],
     ['KAFKA_UNREACHABLE', 3],
     ['INTERNAL', 70],

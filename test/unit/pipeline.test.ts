@@ -7,7 +7,13 @@ import type { ChangeBlock } from '../../src/plan/change-block';
 import { chunkOf, created, envelope, type Sent } from './delivery/wire';
 
 const KEEP_ALL: Filter = { ops: new Set(Object.values(OP)), keeps: () => true, isSignal: () => false };
-const OPTIONS: GathererOptions = { limits: { rows: 1000, bytes: 1 << 20 }, filter: KEEP_ALL, from: 0, redoEnd: null };
+const OPTIONS: GathererOptions = {
+  limits: { rows: 1000, bytes: 1 << 20 },
+  filter: KEEP_ALL,
+  schemas: { find: () => null },
+  from: 0,
+  redoEnd: null,
+};
 
 const gatherer = (more: Partial<GathererOptions> = {}): Gatherer => createGatherer({ ...OPTIONS, ...more });
 
@@ -165,16 +171,6 @@ describe('a record that cannot be decoded', () => {
         .takeOpen()
         ?.bad.map(({ code }) => code),
     ).toEqual(['ENVELOPE_UNKNOWN_OP', 'ENVELOPE_NUMBER_TOO_LARGE', 'ENVELOPE_FLATTENED']);
-  });
-
-  it.each([
-    ['schema-envelope', Buffer.from(JSON.stringify({ schema: { type: 'struct', fields: [] }, payload: envelope({}) }))],
-    ['avro', Buffer.from([0, 0, 0, 0, 1, 2, 3, 4])],
-  ])('ends the feeding when it is of another wire: %s', (wire, value) => {
-    const made = gatherer();
-    expect(made.feed(chunkOf([created(0), { offset: 1, value }, created(2)]))).toBe(wire);
-    expect(made.position).toBe(1);
-    expect(blocksOf(made)).toEqual([{ start: 0, end: 1, offsets: [0] }]);
   });
 });
 

@@ -5,6 +5,8 @@ import type { Guard, GuardedInsert, TargetTable } from '../../../src/clickhouse/
 import { mirrorLayout, type MirrorLayout } from '../../../src/clickhouse/mirror-layout';
 import { partitionKey } from '../../../src/clickhouse/look-ups';
 import { compileTranscoder } from '../../../src/debezium/transcode';
+import type { SchemaRef } from '../../../src/debezium/schema-header';
+import { createSchemas } from '../../../src/delivery/schemas';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable } from '../../../src/delivery/ports';
 import type { WantedRebuild } from '../../../src/delivery/rebuild-marks';
 import { ServiceError } from '../../../src/errors';
@@ -54,6 +56,8 @@ export interface World {
   changesUuid: string;
   wholeBefore: boolean;
   canCommit: boolean;
+  /** What the registry answers. */
+  onSchema: (ref: SchemaRef) => Promise<string | null>;
   /** Where the partition was started last; -1 while it is halted. */
   startedAt: number;
   /** Called before an insert or a commit takes effect; may throw, or change the world. */
@@ -86,6 +90,7 @@ export function createWorld(): World {
     changesUuid: TARGET,
     wholeBefore: true,
     canCommit: true,
+    onSchema: async () => null,
     startedAt: -1,
     onInsert: () => undefined,
     onCommit: () => undefined,
@@ -104,6 +109,11 @@ function portsOf(world: World): DeliveryPorts {
   return {
     log: logOf(world),
     lookUps: lookUpsOf(world),
+    schemas: createSchemas({
+      fetch: (ref) => world.onSchema(ref),
+      emit: (event) => void world.events.push(event),
+      sleep: async () => undefined,
+    }),
     tables: {
       lease: async () => {
         calls.push('lease');

@@ -1,9 +1,13 @@
 /** The life of an assigned partition: where it starts, what it redoes, when it acknowledges, and how it ends. */
+import type { SchemaRef } from '../../../src/debezium/schema-header';
 import { deliverPartition, type PartitionDelivery, type PartitionOptions } from '../../../src/delivery/partition';
+import { createSchemas } from '../../../src/delivery/schemas';
 import { ServiceError } from '../../../src/errors';
 import { encodeNote, parseNote } from '../../../src/plan/commit';
+import { encode, framed } from '../debezium/avro-encode';
+import { envelopeSchema } from '../debezium/avro-envelope';
 import { createWorld, KEEP_ALL, LIMITS, offsetsOf, refused, TARGET, until, type World } from './fakes';
-import { chunkOf, created, TOPIC, type Sent } from './wire';
+import { chunkOf, created, envelope, TOPIC, type Sent } from './wire';
 
 const begun: PartitionDelivery[] = [];
 afterEach(async () => {
@@ -158,13 +162,87 @@ describe('records', () => {
     await until(() => room);
   });
 
-  it('of a wire that is not read yet are fatal, and what came before them is kept', async () => {
-    const world = createWorld();
-    const { delivery, fatal } = await started(world);
-    void delivery.take(chunkOf([...creates(0), { offset: 1, value: Buffer.from([0, 0, 0, 0, 1, 2]) }]));
-    expect(fatal).toEqual([expect.objectContaining({ code: 'WIRE_FORMAT_UNSUPPORTED' })]);
-    await delivery.drain();
-    expect(world.committed?.offset).toBe(1);
+  describe('in Avro', () => {
+    const SCHEMA = envelopeSchema([{ name: 'id', type: 'long' }]);
+    const avro = (offset: number, id = 1): Sent => {
+      const value = encode(SCHEMA, envelope({ after: { id: offset }, lsn: 1000 + offset }));
+      return { offset, key: JSON.stringify({ id: offset }), value: framed(id, value) };
+    };
+    const audited = (world: World): number[] => inserted(world).flat();
+
+    it('wait for their schema, those behind them too, and are written in their order', async () => {
+      const world = createWorld();
+      const answer = Promise.withResolvers<string | null>();
+      const asked: SchemaRef[] = [];
+      world.onSchema = (ref) => {
+        asked.push(ref);
+        return answer.promise;
+      };
+      const { delivery } = await started(world);
+      void delivery.take(chunkOf(creates(0)));
+      let room = 0;
+      for (const sent of [avro(1), created(2)]) void delivery.take(chunkOf([sent]))?.then(() => room++);
+      await until(() => world.committed?.offset === 1);
+      expect([room, asked]).toEqual([0, [{ space: 'id', id: 1 }]]);
+      answer.resolve(JSON.stringify(SCHEMA));
+      await until(() => room === 2 && world.committed?.offset === 3);
+      await delivery.drain();
+      expect(audited(world)).toEqual([0, 1, 2]);
+      expect(asked).toHaveLength(1);
+    });
+
+    it('wait while the registry is away, and it is told', async () => {
+      const world = createWorld();
+      let attempts = 0;
+      world.onSchema = async () => {
+        if (++attempts < 3) throw new ServiceError('REGISTRY_UNREACHABLE', 'no answer', { hint: '' });
+        return JSON.stringify(SCHEMA);
+      };
+      const { delivery } = await started(world);
+      void delivery.take(chunkOf([avro(0)]));
+      await until(() => audited(world).includes(0));
+      await delivery.drain();
+      expect(world.events.map(({ tag }) => tag)).toEqual(expect.arrayContaining(['registry-waiting', 'back-again']));
+    });
+
+    it('go to quarantine with the number of a schema that the registry has not, after asking again', async () => {
+      const world = createWorld();
+      let asked = 0;
+      world.onSchema = async ({ id }) => {
+        asked++;
+        return id === 1 ? JSON.stringify(SCHEMA) : null;
+      };
+      const { delivery } = await started(world);
+      void delivery.take(chunkOf([avro(0), avro(1, 77), avro(2, 77), avro(3)]));
+      await until(() => audited(world).includes(3));
+      await delivery.drain();
+      expect(asked).toBe(6);
+      expect(audited(world)).toEqual([0, 3]);
+      expect(world.events).toContainEqual(
+        expect.objectContaining({ tag: 'record-quarantined', code: 'SCHEMA_UNKNOWN', offset: 2 }),
+      );
+    });
+
+    it('are fatal where no registry is set, and what came before them is kept', async () => {
+      const world = createWorld();
+      const schemas = createSchemas({ fetch: null, emit: () => undefined, sleep: async () => undefined });
+      const { delivery, fatal } = await started(world, { ports: { ...world.ports, schemas } });
+      void delivery.take(chunkOf([...creates(0), avro(1)]));
+      await until(() => fatal.length > 0);
+      expect(fatal).toEqual([expect.objectContaining({ code: 'REGISTRY_NOT_SET' })]);
+      await delivery.drain();
+      expect(world.committed?.offset).toBe(1);
+    });
+
+    it('let go of the partition while they wait', async () => {
+      const world = createWorld();
+      world.onSchema = () => new Promise(() => undefined);
+      const { delivery, fatal } = await started(world);
+      void delivery.take(chunkOf([...creates(0), avro(1)]));
+      await until(() => audited(world).includes(0));
+      await delivery.drain();
+      expect([world.committed?.offset, fatal]).toEqual([1, []]);
+    });
   });
 });
 
