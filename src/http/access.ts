@@ -50,7 +50,8 @@ function tokenInAddress(
   if (url === null || given === null || method !== 'GET' || !isToken(given, token)) return null;
   url.searchParams.delete('token');
   const cookie = `${COOKIE}=${encodeURIComponent(given)}; Path=/; HttpOnly; SameSite=Strict`;
-  return { kind: 'cookie', cookie, location: `${url.pathname}${url.search}` };
+  // Two slashes at the beginning would name another site.
+  return { kind: 'cookie', cookie, location: `${url.pathname.replace(/^[/\\]+/, '/')}${url.search}` };
 }
 
 /** In the same time whatever differs: the digests are compared, so the lengths are equal. */

@@ -49,6 +49,8 @@ function register(registry: Registry, metric: Metric, read: () => Reading): void
     ...options,
     collect() {
       gauge.reset();
+      // Without labels a reset leaves a 0, which is a value: what is not known is left out.
+      if (labels.length === 0) gauge.remove({});
       for (const { labels: of, value } of values(read())) gauge.set(of, value);
     },
   });

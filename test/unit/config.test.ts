@@ -315,3 +315,34 @@ describe('table patterns', () => {
     );
   });
 });
+
+describe('the settings of the live page', () => {
+  test('serve it on loopback, without values and without a token', () => {
+    expect(load().page).toEqual({ host: '127.0.0.1', port: 3000, token: null, values: false });
+    expect(load({ HTTP_PORT: 'off', HTTP_HOST: '0.0.0.0' }).page).toBeNull();
+  });
+
+  test.each(['0.0.0.0', '::', '10.0.0.7', 'cdc.example', '127.0.0.1.example'])(
+    'refuse to open it on %s without a token, and say what to do',
+    (host) => {
+      const { code, message, hint } = failure(() => load({ HTTP_HOST: host }));
+      expect(code).toBe('CONFIG_INVALID');
+      expect(message).toContain(`HTTP_HOST=${host}`);
+      expect(hint).toContain('PAGE_TOKEN');
+      expect(load({ HTTP_HOST: host, PAGE_TOKEN: 'a-long-enough-token' }).page?.token).toBe('a-long-enough-token');
+    },
+  );
+
+  test.each(['short', 'with spaces in it, long', 'semicolon;semicolon;'])(
+    'refuse the token "%s" without repeating it',
+    (token) => {
+      const { message } = failure(() => load({ PAGE_TOKEN: token }));
+      expect(message).toContain('PAGE_TOKEN');
+      expect(message).not.toContain(token);
+    },
+  );
+
+  test.each(['127.0.0.1', '127.9.9.9', 'localhost', '::1'])('need no token on %s', (host) => {
+    expect(load({ HTTP_HOST: host }).page?.token).toBeNull();
+  });
+});

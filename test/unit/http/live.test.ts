@@ -1,0 +1,87 @@
+import { openLive, type Viewer } from '../../../src/http/live';
+
+/** A response that takes texts until it is told to be slow. */
+function viewer() {
+  const listeners = new Map<string, () => void>();
+  const made = {
+    texts: [] as string[],
+    slow: false,
+    destroyed: false,
+    ended: false,
+    leave: () => listeners.get('close')?.(),
+    get writableNeedDrain() {
+      return made.slow;
+    },
+    writeHead: () => made,
+    write(text: string) {
+      made.texts.push(text);
+      return !made.slow;
+    },
+    end: () => {
+      made.ended = true;
+    },
+    destroy: () => {
+      made.destroyed = true;
+    },
+    on(event: string, listener: () => void) {
+      listeners.set(event, listener);
+      return made;
+    },
+  };
+  return made;
+}
+
+const as = (of: ReturnType<typeof viewer>): Viewer => of as unknown as Viewer;
+
+describe('the events of the live page', () => {
+  let made = 0;
+  const open = (mostViewers = 10) =>
+    openLive({ snapshot: () => `{"n":${++made}}`, everyMs: 1_000, mostViewers, mostMissed: 3, headers: {} });
+
+  beforeEach(() => {
+    made = 0;
+    jest.useFakeTimers();
+  });
+  afterEach(() => jest.useRealTimers());
+
+  test('are made once a second for all viewers, and not at all without one', () => {
+    const live = open();
+    jest.advanceTimersByTime(5_000);
+    expect(made).toBe(0);
+    const all = Array.from({ length: 5 }, viewer);
+    for (const one of all) live.join(as(one));
+    expect(made).toBe(5);
+    jest.advanceTimersByTime(3_000);
+    expect(made).toBe(8);
+    for (const one of all) expect(one.texts.at(-1)).toBe('event: status\ndata: {"n":8}\n\n');
+    for (const one of all) one.leave();
+    expect(jest.getTimerCount()).toBe(0);
+    expect(live.viewers()).toBe(0);
+  });
+
+  test('are not queued for a viewer that does not keep up: it gets the newest when it can, or is cut off', () => {
+    const live = open();
+    const [quick, slow, gone] = [viewer(), viewer(), viewer()];
+    for (const one of [quick, slow, gone]) live.join(as(one));
+    slow.slow = gone.slow = true;
+    jest.advanceTimersByTime(3_000);
+    expect(slow.texts).toHaveLength(1);
+    slow.slow = false;
+    jest.advanceTimersByTime(1_000);
+    expect(slow.texts).toHaveLength(2);
+    expect(slow.texts.at(-1)).toBe(quick.texts.at(-1));
+    expect(gone.destroyed).toBe(true);
+    expect(slow.destroyed).toBe(false);
+    expect([live.viewers(), live.dropped()]).toEqual([2, 1]);
+  });
+
+  test('are for so many viewers and no more', () => {
+    const live = open(1);
+    expect(live.join(as(viewer()))).toBe(true);
+    const second = viewer();
+    expect(live.join(as(second))).toBe(false);
+    expect(second.texts).toEqual([]);
+    live.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,157 @@
+import { openPages, type Pages } from '../../../src/http/routes';
+import { SECURITY_HEADERS, startServer, type PageServer } from '../../../src/http/server';
+import type { ChangeRead, PageReads } from '../../../src/http/ports';
+
+const CHANGE: ChangeRead = {
+  ...{
+    at: '',
+    ingestedAt: '',
+    op: 'u',
+    table: 'public.orders',
+    topic: 't',
+    partition: 0,
+    offset: '1',
+    lsn: null,
+    txId: null,
+  },
+  ...{ redelivered: false, key: '{"id":7}', before: '{"a":1}', after: '{"a":2}', unavailable: [] },
+};
+
+interface Served {
+  readonly server: PageServer;
+  readonly pages: Pages;
+  readonly reads: { [N in keyof PageReads]: jest.Mock };
+}
+
+const opened: Served[] = [];
+
+async function serve(
+  of: { values?: 'shown' | 'withheld'; token?: string | null; ready?: boolean } = {},
+): Promise<Served> {
+  const { values = 'shown', token = null, ready = true } = of;
+  const reads = {
+    changes: jest.fn(() => Promise.resolve([CHANGE])),
+    history: jest.fn(() => Promise.resolve([CHANGE])),
+    quarantine: jest.fn(() => Promise.resolve([])),
+  };
+  const figures = {
+    fresh: () => Promise.resolve('{"version":1}'),
+    now: () => '{"version":1}',
+    latency: () => '{"points":[]}',
+    ready: () => ({ ready, reasons: ready ? [] : [{ code: 'JOINING', message: 'not yet' }] }),
+    ends: () => [{ topic: 't', partition: 0, end: 9 }],
+    metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'm 1\n' }),
+  };
+  const pages = openPages({ figures, reads: reads as unknown as PageReads, values });
+  const server = await startServer({ host: '127.0.0.1', port: 0, token, routes: pages.routes });
+  const served = { server, pages, reads };
+  opened.push(served);
+  return served;
+}
+
+afterEach(async () => {
+  for (const { server, pages } of opened.splice(0)) {
+    pages.close();
+    await server.close();
+  }
+});
+
+test('every answer forbids what the page does not need, and a file is not sent twice', async () => {
+  const { server } = await serve();
+  for (const path of ['/', '/page.js', '/uplot.js', '/status.json', '/healthz', '/nothing']) {
+    const { headers } = await fetch(server.address + path);
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) expect(headers.get(name)).toBe(value);
+  }
+  const page = await fetch(server.address);
+  expect(await page.text()).not.toMatch(/<script(?![^>]*src=)|<style|style="|onclick=|https?:\/\/(?!www\.w3\.org)/);
+  const again = await fetch(server.address, { headers: { 'if-none-match': page.headers.get('etag') ?? '' } });
+  expect(again.status).toBe(304);
+});
+
+test('only GET and HEAD are answered, and only addresses in the table', async () => {
+  const { server } = await serve();
+  expect((await fetch(`${server.address}/status.json`, { method: 'POST' })).status).toBe(405);
+  expect((await fetch(`${server.address}/status.json`, { method: 'HEAD' })).status).toBe(200);
+  for (const path of ['/page/../package.json', '/..%2fpackage.json', '/package.json', '//etc/passwd'])
+    expect((await fetch(server.address + path)).status).toBe(404);
+});
+
+test('with a token all but the probes want it', async () => {
+  const { server, pages } = await serve({ token: 'a-long-enough-token' });
+  const open = [];
+  for (const { path } of pages.routes) {
+    const answer = await fetch(server.address + path);
+    await answer.body?.cancel();
+    if (answer.status !== 401) open.push(path);
+  }
+  expect(open.sort()).toEqual(['/healthz', '/readyz']);
+});
+
+test('readyz says why not', async () => {
+  const { server } = await serve({ ready: false });
+  const answer = await fetch(`${server.address}/readyz`);
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toEqual({ ready: false, reasons: [{ code: 'JOINING', message: 'not yet' }] });
+});
+
+test('withheld values are not asked for by key, and do not leave', async () => {
+  const { server, reads } = await serve({ values: 'withheld' });
+  expect((await fetch(`${server.address}/changes.json?key=7`)).status).toBe(403);
+  expect((await fetch(`${server.address}/history.json?table=public.orders&key=7`)).status).toBe(403);
+  expect(reads.changes).not.toHaveBeenCalled();
+  expect(reads.history).not.toHaveBeenCalled();
+  const { values, changes } = (await (await fetch(`${server.address}/changes.json`)).json()) as {
+    values: string;
+    changes: unknown[];
+  };
+  expect(values).toBe('withheld');
+  expect(changes).toMatchObject([{ key: null, columns: null, changed: ['a'] }]);
+});
+
+test('many viewers with one filter cost one query', async () => {
+  const { server, reads, pages } = await serve();
+  const all = Array.from({ length: 50 }, () =>
+    fetch(`${server.address}/changes.json?op=u`).then((answer) => answer.text()),
+  );
+  expect(new Set(await Promise.all(all)).size).toBe(1);
+  expect(reads.changes.mock.calls.length).toBeLessThanOrEqual(2);
+  expect(pages.counts().queries).toBe(reads.changes.mock.calls.length);
+});
+
+test.each(['op=x', 'op=cu', 'table=orders', `key=${'x'.repeat(3_000)}`])(
+  'the filter %.20s is refused',
+  async (query) => {
+    const { server, reads } = await serve();
+    expect((await fetch(`${server.address}/changes.json?${query}`)).status).toBe(400);
+    expect(reads.changes).not.toHaveBeenCalled();
+  },
+);
+
+test('what fails is told by its code, without what was asked or answered', async () => {
+  const { server, reads } = await serve();
+  const cause = Object.assign(new Error('Syntax error near secret-key'), { code: 'CLICKHOUSE_QUERY_FAILED' });
+  reads.changes.mockRejectedValue(cause);
+  const answer = await fetch(`${server.address}/changes.json?key=secret-key`);
+  expect(answer.status).toBe(503);
+  const text = await answer.text();
+  expect(text).toContain('CLICKHOUSE_QUERY_FAILED');
+  expect(text).not.toContain('secret-key');
+});
+
+test('a viewer gets the status at once, as an event', async () => {
+  const { server, pages } = await serve();
+  const abort = new AbortController();
+  const answer = await fetch(`${server.address}/events`, { signal: abort.signal });
+  expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+  const { value } = (await answer.body?.getReader().read()) ?? {};
+  expect(new TextDecoder().decode(value)).toContain('event: status\ndata: {"version":1}\n\n');
+  expect(pages.counts().viewers).toBe(1);
+  abort.abort();
+});
+
+test('a port that is taken is an error, not a crash', async () => {
+  const { server } = await serve();
+  const port = Number(new URL(server.address).port);
+  const again = startServer({ host: '127.0.0.1', port, token: null, routes: [] });
+  await expect(again).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
