@@ -15,7 +15,7 @@ const TAGS = {
   ClickHouse: 'clickhouse-waiting',
   Kafka: 'kafka-waiting',
   PostgreSQL: 'postgres-waiting',
-  'registry': 'registry-waiting',
+  registry: 'registry-waiting',
 } as const;
 
 /** Runs `action` until it succeeds or something is wrong that waiting does not mend; an abort ends it. */
