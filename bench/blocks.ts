@@ -9,6 +9,7 @@ import { openLog } from '../src/kafka/consumer';
 import { OP, type RecordChunk } from '../src/model';
 import { createGatherer, type Gatherer } from '../src/pipeline';
 import type { ChangeBlock } from '../src/plan/change-block';
+import { NO_MARKS } from '../src/plan/marks';
 import { NO_WATERMARK } from '../src/plan/position';
 import { readerOptions, type BenchTopic } from './topics';
 
@@ -78,6 +79,7 @@ export async function insertsOf(
     highest: -1,
     watermark: NO_WATERMARK,
     snapshot: { kind: 'mixed' as const },
+    marks: NO_MARKS,
     changes: at.changes,
     quarantine: at.changes,
   };

@@ -4,6 +4,7 @@ import { quoteName } from './clickhouse/ddl';
 import { migrateClickHouse } from './clickhouse/migrate';
 import type { Config } from './config';
 import { createDelivery, type Delivery } from './delivery/delivery';
+import { watchPauses } from './delivery/pauses';
 import { patiently, sayOnce } from './delivery/patience';
 import { carryOut, type Answer, type Request } from './delivery/request-kinds';
 import { answerRequests, type RequestHandling } from './delivery/requests';
@@ -22,6 +23,7 @@ import {
   isOurTopic,
   isTableTopic,
   limitsOf,
+  operationsOf,
   portsOf,
   prepareTarget,
 } from './wiring';
@@ -96,7 +98,10 @@ export async function runService(options: RunOptions): Promise<number> {
     const processId = randomUUID();
     const edges = { config, clickhouse, postgres, control, log: source, limits, emit, processId };
     const ports = portsOf({ ...edges, signal: giveUp.signal });
-    const handling = { control, delivery, processId, emit, sleep: pause };
+    const pauses = watchPauses({ control, delivery, emit, sleep: pause });
+    await patiently(() => pauses.look(), { signal, emit });
+    const operations = operationsOf(edges, ports, { delivery, pauses });
+    const handling = { control, delivery, operations, processId, emit, sleep: pause };
     emit({ tag: 'service-started', groupId: config.kafka.groupId, topicPrefix, database: config.clickhouse.database });
     const replayed = replay === null ? null : delivery.replay(replay);
     delivery.start(ports);
@@ -104,12 +109,13 @@ export async function runService(options: RunOptions): Promise<number> {
       if (!over.signal.aborted) failed.reject(error);
     };
     const answering = answerRequests(handling, over.signal).catch(unlessOver);
+    const following = pauses.watch(over.signal).catch(unlessOver);
     const watch = { ...handling, holder: ports.createHolder(over.signal) };
     const watching = watchTables(watch, over.signal).catch(unlessOver);
     replayed?.catch(failed.reject);
     await Promise.race([failed.promise, ...endsOf(options, handling, replayed)]);
     over.abort(new Error('the service is stopping'));
-    await Promise.all([delivery.stop(), answering, watching]);
+    await Promise.all([delivery.stop(), answering, watching, following]);
     return 0;
   } catch (error) {
     if (signal.aborted && delivery === null) return 0;

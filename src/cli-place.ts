@@ -16,6 +16,13 @@ export function placeOf(text: string): Place {
   return { topic: found[1] ?? '', partition: Number(found[2]), offset: Number(found[3]) };
 }
 
+/** The first point parts schema and name. Throws CONFIG_INVALID. */
+export function schemaAndTable(text: string): { readonly schema: string; readonly table: string } {
+  const at = text.indexOf('.');
+  if (at > 0 && at < text.length - 1) return { schema: text.slice(0, at), table: text.slice(at + 1) };
+  throw wrong('--table must be schema.table.', '--table public.orders');
+}
+
 const UNITS: Readonly<Record<string, number>> = { min: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A moment, or how long ago: `2026-01-31T08:00:00Z`, `30min`, `2h`, `7d`. Milliseconds since 1970. Throws CONFIG_INVALID. */

@@ -24,6 +24,9 @@ void runCli(process.argv.slice(2), {
   loadRebuild: () => require('./cli-rebuild') as ReturnType<Surroundings['loadRebuild']>,
   operations: {
     quarantine: () => require('./cli-quarantine') as ReturnType<Surroundings['operations']['quarantine']>,
+    decide: () => require('./cli-quarantine-decide') as ReturnType<Surroundings['operations']['decide']>,
+    pause: () => require('./cli-pause') as ReturnType<Surroundings['operations']['pause']>,
+    forget: () => require('./cli-forget') as ReturnType<Surroundings['operations']['forget']>,
     inspect: () => require('./cli-inspect') as ReturnType<Surroundings['operations']['inspect']>,
   },
 }).then((exitCode) => {

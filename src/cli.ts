@@ -150,7 +150,8 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
       end(await around.loadVerify().runVerify(configOf(command), what, formOf(command), around.print));
     });
 
-  addOperations(program, { configOf, formOf, print: around.print, end, load: around.operations });
+  const { runService } = jobSurroundings();
+  addOperations(program, { configOf, formOf, print: around.print, runService, end, load: around.operations });
 
   const connector = program.command('connectors').description('The Debezium connector in Kafka Connect.');
   addSettings(

@@ -64,6 +64,12 @@ export type ServiceEvent =
       readonly facts: BlockFacts;
     } & TopicPartition)
   | ({ readonly tag: 'record-quarantined'; readonly code: ErrorCode; readonly offset: number } & TopicPartition)
+  /** Records of quarantine that are dealt with. */
+  | ({ readonly tag: 'quarantine-resolved'; readonly records: number } & TopicPartition)
+  /** Topics that hold by order, all of them; `*` is every topic. */
+  | { readonly tag: 'topics-paused'; readonly topics: readonly string[] }
+  /** The events of a key were erased on request. */
+  | ({ readonly tag: 'key-forgotten'; readonly table: string; readonly events: number } & TopicPartition)
   | ({ readonly tag: 'records-skipped'; readonly kinds: Readonly<Record<string, number>> } & TopicPartition)
   | { readonly tag: 'table-mirrored'; readonly table: string; readonly view: string }
   | ({
@@ -164,12 +170,42 @@ export function describe(event: ServiceEvent): Description {
     case 'page-served':
     case 'page-unavailable':
       return describeFigures(event);
+    case 'quarantine-resolved':
+    case 'topics-paused':
+    case 'key-forgotten':
+      return describeOperation(event);
     case 'partition-assigned':
     case 'block-written':
     case 'record-quarantined':
     case 'records-skipped':
     case 'redo':
       return describePartition(event);
+  }
+}
+
+function describeOperation(event: Tagged<'quarantine-resolved' | 'topics-paused' | 'key-forgotten'>): Description {
+  switch (event.tag) {
+    case 'quarantine-resolved': {
+      const { topic, partition, records } = event;
+      return info(event.tag, `${records} records of quarantine are dealt with`, { topic, partition, records });
+    }
+    case 'topics-paused': {
+      const { topics } = event;
+      const message =
+        topics.length === 0
+          ? 'nothing is paused any more'
+          : `paused by order: ${topics[0] === '*' ? 'everything' : topics.join(', ')}; resume ends it`;
+      return { level: 'warn', message, fields: { event: event.tag, topics } };
+    }
+    case 'key-forgotten': {
+      const { topic, partition, table, events } = event;
+      return info(event.tag, `${events} events of one key of ${table} were erased`, {
+        topic,
+        partition,
+        table,
+        events,
+      });
+    }
   }
 }
 

@@ -4,14 +4,20 @@ import { openControl, type Control } from './clickhouse/control';
 import type { Databases } from './clickhouse/ddl';
 import { guardedInsert } from './clickhouse/insert';
 import { lookUps } from './clickhouse/look-ups';
+import { partitionMarks } from './clickhouse/partition-marks';
 import { migrateClickHouse } from './clickhouse/migrate';
 import { openMirrorStore } from './clickhouse/mirror-store';
+import { openEraser } from './clickhouse/eraser';
+import { openQuarantine } from './clickhouse/quarantine';
 import { removeBelow } from './clickhouse/remove-below';
 import { standingRows } from './clickhouse/standing-rows';
 import { watchTarget } from './clickhouse/target';
 import type { Config } from './config';
 import { tableFilter } from './config-patterns';
 import { createHolder, takeTable, type LeasePorts } from './delivery/group-leases';
+import type { Delivery } from './delivery/delivery';
+import { createOperations, type Operations } from './delivery/operations';
+import type { PauseWatch } from './delivery/pauses';
 import type { DeliveryLimits, DeliveryPorts } from './delivery/ports';
 import { fillFromChanges } from './delivery/rebuild';
 import { rebuildMarks } from './delivery/rebuild-marks';
@@ -111,6 +117,25 @@ export function isTableTopic(prefix: string): (topic: string) => boolean {
   return (topic) => topic.startsWith(`${prefix}.`) && topic.slice(prefix.length + 1).includes('.');
 }
 
+/** What the commands for operating have done by the owners of partitions. */
+export function operationsOf(
+  { config, clickhouse, emit }: Pick<Edges, 'config' | 'clickhouse' | 'emit'>,
+  ports: DeliveryPorts,
+  running: { readonly delivery: Delivery; readonly pauses: PauseWatch },
+): Operations {
+  const { machinery } = databasesOf(config);
+  return createOperations({
+    ...running,
+    retrying: { quarantine: openQuarantine(clickhouse, machinery), ports, filter: filterOf(config), emit },
+    forgetting: {
+      eraser: openEraser(clickhouse, machinery),
+      mirrorOf: async (schema, name) =>
+        (await ports.tables.open({ source: '', db: '', schema, name })).mirrored?.target ?? null,
+      emit,
+    },
+  });
+}
+
 export interface Edges {
   readonly config: Config;
   readonly clickhouse: ClickHouse;
@@ -180,6 +205,7 @@ export function portsOf({
     log,
     lookUps: answers,
     schemas: schemasOf(config, emit),
+    marks: (of) => partitionMarks(clickhouse, databases.machinery, of),
     tables,
     takeTable: (of, assignment) => takeTable(of, leasing, assignment),
     rebuildMarks: rebuildMarks(control),

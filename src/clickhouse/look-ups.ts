@@ -57,7 +57,7 @@ export interface LookUps extends TruthLookUps {
   ): Promise<{ changes: Set<number>; quarantine: Set<number> }>;
   /** Streamed events with one of these LSNs at offsets below `below`. */
   eventsAt(partition: TopicPartition, lsns: readonly number[], below: number): Promise<PastEvent[]>;
-  /** Rows of [from, to) in offset order, `limit` at most. */
+  /** Rows of [from, to) in offset order, `limit` at most; those that were forgotten are left out. */
   rows(partition: TopicPartition, from: number, to: number, limit: number): Promise<AuditRow[]>;
 }
 
@@ -69,6 +69,7 @@ export function partitionKey({ topic, partition }: TopicPartition): string {
 export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
   const changes = `${quoteName(machinery)}.changes`;
   const quarantine = `${quoteName(machinery)}.quarantine`;
+  const resolutions = `${quoteName(machinery)}.quarantine_resolutions`;
   const at = ({ topic, partition }: TopicPartition): string =>
     `topic = ${quoteText(topic)} AND partition = ${partition}`;
   return {
@@ -84,7 +85,7 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
     async past(partition, below) {
       const where = `${at(partition)} AND offset < ${below}`;
       const [mark] = await clickhouse.query<{ lsn: string | null; commit_lsn: string | null }>(
-        `SELECT lsn, commit_lsn FROM ${changes} WHERE ${where} AND op != 'r' AND redelivered = 0 ORDER BY offset DESC LIMIT 1`,
+        `SELECT lsn, commit_lsn FROM ${changes} WHERE ${where} AND op != 'r' AND redelivered != 1 ORDER BY offset DESC LIMIT 1`,
       );
       if (mark !== undefined) {
         const lsn = orNull(mark.lsn);
@@ -109,13 +110,18 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
       return { mark: null, snapshotRun, empty };
     },
     async present(partition, start, end) {
-      const offsets = async (table: string): Promise<Set<number>> => {
+      const offsets = async (table: string, but = ''): Promise<Set<number>> => {
         const rows = await clickhouse.query<{ offset: string }>(
-          `SELECT DISTINCT offset FROM ${table} WHERE ${at(partition)} AND offset >= ${start} AND offset < ${end}`,
+          `SELECT DISTINCT offset FROM ${table} WHERE ${at(partition)} AND offset >= ${start} AND offset < ${end}${but}`,
         );
         return new Set(rows.map(({ offset }) => Number(offset)));
       };
-      const [inChanges, inQuarantine] = await Promise.all([offsets(changes), offsets(quarantine)]);
+      // What was tried again with success and cannot be read now is open once more.
+      const applied = `SELECT offset, max(quarantined_at) FROM ${resolutions} WHERE ${at(partition)} AND resolution IN ('applied', 'skipped') GROUP BY offset`;
+      const [inChanges, inQuarantine] = await Promise.all([
+        offsets(changes),
+        offsets(quarantine, ` AND (offset, at) NOT IN (${applied})`),
+      ]);
       return { changes: inChanges, quarantine: inQuarantine };
     },
     async eventsAt(partition, lsns, below) {
@@ -130,7 +136,7 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
       const rows = await clickhouse.query<Record<string, string | null>>(
         `SELECT source, db, schema, table, op, key, before, after, toUnixTimestamp64Micro(ts) AS ts_us, toUnixTimestamp64Micro(captured_at) AS captured_us, ` +
           `tx_id, tx_order, lsn, commit_lsn, snapshot, offset FROM ${changes} ` +
-          `WHERE ${at(partition)} AND offset >= ${from} AND offset < ${to} ORDER BY offset LIMIT ${limit}`,
+          `WHERE ${at(partition)} AND offset >= ${from} AND offset < ${to} AND redelivered != 2 ORDER BY offset LIMIT ${limit}`,
       );
       return rows.map(asAuditRow);
     },

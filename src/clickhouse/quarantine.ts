@@ -17,6 +17,7 @@ export interface QuarantineFilter {
   /** `schema.table`, and the topic of that table: an envelope that could not be opened names no table. */
   readonly table: { readonly name: string; readonly topic: string } | null;
   readonly topic: string | null;
+  readonly partition: number | null;
   readonly code: string | null;
   /** Set aside at or after this moment, ms since the epoch. */
   readonly sinceMs: number | null;
@@ -27,6 +28,7 @@ export interface QuarantineFilter {
 export const WHOLE_QUARANTINE: QuarantineFilter = {
   table: null,
   topic: null,
+  partition: null,
   code: null,
   sinceMs: null,
   place: null,
@@ -171,12 +173,13 @@ export function openQuarantine(clickhouse: ClickHouse, machinery: string): Quara
   };
 }
 
-function whereOf({ table, topic, code, sinceMs, place }: QuarantineFilter, after: string): string {
+function whereOf({ table, topic, partition, code, sinceMs, place }: QuarantineFilter, after: string): string {
   const conditions = [
     ...(table === null
       ? []
       : [`(table = ${quoteText(table.name)} OR (table = '' AND topic = ${quoteText(table.topic)}))`]),
     ...(topic === null ? [] : [`topic = ${quoteText(topic)}`]),
+    ...(partition === null ? [] : [`partition = ${partition}`]),
     ...(code === null ? [] : [`code = ${quoteText(code)}`]),
     ...(sinceMs === null ? [] : [`at >= fromUnixTimestamp64Milli(${sinceMs}, 'UTC')`]),
     ...(place === null

@@ -7,6 +7,7 @@ import type { TopicPartition } from '../model';
 import { decideStart, type Found, type Start } from '../plan/assignment';
 import { eventIdentity } from '../plan/change-block';
 import { parseNote, type AnnouncedBlock } from '../plan/commit';
+import type { PartitionMarks } from '../plan/marks';
 import type { SnapshotState } from '../plan/mode';
 import { NO_WATERMARK, type Watermark } from '../plan/position';
 import { patiently } from './patience';
@@ -21,6 +22,7 @@ export interface Beginning {
   readonly highest: number;
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
+  readonly marks: PartitionMarks;
   /** The UUID of `changes` that this assignment writes to. */
   readonly target: string;
   /** Which row of the table was followed. */
@@ -81,9 +83,10 @@ export async function findBeginning(finding: Finding): Promise<Beginning> {
 function rewound(found: Found, replay: number): Found {
   const next = found.highest === null ? 0 : found.highest + 1;
   if (found.committed === null && found.highest === null) return found;
-  const clean = found.note?.target === found.target && found.note.announced === null;
+  const { note } = found;
+  const clean = note?.target === found.target && note.announced === null && note.settling !== true;
   const committed = Math.min(Math.max(replay, found.low), found.committed ?? next);
-  return { ...found, committed, note: clean || found.note?.target !== found.target ? found.note : null };
+  return { ...found, committed, note: clean || note?.target !== found.target ? note : null };
 }
 
 async function startReading(
@@ -106,16 +109,16 @@ async function startReading(
   }
 }
 
-/** What `changes` says of the partition below its start. */
+/** What ClickHouse says of the partition below its start. */
 export async function lookBack(
   of: TopicPartition,
   from: number,
-  { lookUps }: Pick<DeliveryPorts, 'lookUps'>,
-): Promise<{ watermark: Watermark; snapshot: SnapshotState }> {
-  const past = await lookUps.past(of, from);
-  if (past.mark === null) return { watermark: NO_WATERMARK, snapshot: snapshotState(past) };
+  { lookUps, marks: marksOf }: Pick<DeliveryPorts, 'lookUps' | 'marks'>,
+): Promise<{ watermark: Watermark; snapshot: SnapshotState; marks: PartitionMarks }> {
+  const [past, marks] = await Promise.all([lookUps.past(of, from), marksOf(of)]);
+  if (past.mark === null) return { watermark: NO_WATERMARK, snapshot: snapshotState(past), marks };
   const identities = new Set(past.mark.events.map(eventIdentity).filter((one) => one !== null));
-  return { watermark: { position: past.mark, identities }, snapshot: snapshotState(past) };
+  return { watermark: { position: past.mark, identities }, snapshot: snapshotState(past), marks };
 }
 
 function snapshotState(past: Pick<PartitionPast, 'empty' | 'snapshotRun'>): SnapshotState {

@@ -6,6 +6,7 @@ import type { TopicPartition } from '../model';
 import type { Filter } from '../pipeline';
 import type { BlockTable } from '../plan/change-block';
 import type { ReplayRequest } from '../plan/replay';
+import type { Work } from './between-blocks';
 import { createReplayRun, type ReplayProgress, type ReplayResult, type ReplayRun } from './replay-run';
 import { deliverPartition, type PartitionDelivery } from './partition';
 import { patiently } from './patience';
@@ -51,6 +52,16 @@ export interface Delivery {
   rebuild(schema: string, table: string): Promise<RebuildOutcome>;
   /** Makes the mirrors anew that are marked for it and whose first partition is this process's. One call at a time. */
   rebuildMarked(): Promise<void>;
+  /**
+   * Holds the partitions of these topics from now on: they finish their block, keep their place and read nothing, until
+   * it is called anew without them. May be called before `start`.
+   */
+  pause(topics: (topic: string) => boolean): void;
+  /**
+   * Does something between two blocks of each of this process's partitions that it concerns, and returns the results.
+   * Throws what the work throws, and REQUEST_FAILED where a partition moves before.
+   */
+  between<T>(concerns: (of: TopicPartition) => boolean, work: Work<T>): Promise<T[]>;
   /** ms since the last record of a table arrived or partitions were assigned; 0 while the group is joined. */
   idleMs(): number;
 }
@@ -73,6 +84,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
   let assigned: readonly TopicPartition[] = [];
   let assignment = new AbortController();
   let replay: ReplayRun | null = null;
+  let isPaused: (topic: string) => boolean = () => false;
   let subscribed: string[] = [];
   let following: Promise<void> = Promise.resolve();
   let stopped: Promise<void> | null = null;
@@ -108,6 +120,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
             filter: options.filter,
             onFatal: options.onFatal,
             replay: () => replay,
+            paused: () => isPaused(of.topic),
             after,
           }),
         );
@@ -247,6 +260,15 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       } finally {
         replay = null;
       }
+    },
+    pause(topics) {
+      isPaused = topics;
+      for (const delivery of deliveries.values()) delivery.lookAgain();
+    },
+    async between(concerns, work) {
+      while (!isMember) await untilChange(throwIfStopping);
+      const concerned = assigned.filter(concerns).map((of) => deliveries.get(name(of)));
+      return Promise.all(concerned.flatMap((delivery) => (delivery === undefined ? [] : [delivery.between(work)])));
     },
     idleMs: () => (joining ? 0 : performance.now() - lastRecordAt),
   };

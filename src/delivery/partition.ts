@@ -7,8 +7,11 @@ import type { RecordChunk, TopicPartition } from '../model';
 import { createGatherer, type Filter, type Gatherer } from '../pipeline';
 import type { ChangeBlock } from '../plan/change-block';
 import { findBeginning, lookBack, machineryTable, type Beginning } from './assign';
+import { createBell } from './bell';
+import { createWorkQueue, type Work } from './between-blocks';
 import { eachBlockOfChanges } from './expired';
 import { createFeed } from './feed';
+import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
 import type { ReplayRun } from './replay-run';
 import { createBlockWriter, Reassign, type BlockWriter, type Past } from './write-block';
@@ -23,6 +26,8 @@ export interface PartitionOptions {
   readonly onFatal: (error: unknown) => void;
   /** The replay under way, if any. */
   readonly replay: () => ReplayRun | null;
+  /** True while the partition is told to hold: nothing is read, and it keeps its place. */
+  readonly paused: () => boolean;
   /** Resolves when a delivery of an earlier epoch has let go of the partition. */
   readonly after: Promise<unknown>;
 }
@@ -34,6 +39,10 @@ export interface PartitionDelivery {
   reassign(): void;
   /** A replay begins: acknowledge what is written, so that nothing of it must be waited for, and find the start anew. */
   rewind(): void;
+  /** Looks again whether it is to hold. */
+  lookAgain(): void;
+  /** Does something between two blocks; see `between-blocks.ts`. */
+  between<T>(work: Work<T>): Promise<T>;
   /** Writes what was taken, acknowledges it, and ends. Resolves when done. */
   drain(): Promise<void>;
   /** Ends without writing more; an insert under way is let finish. */
@@ -77,6 +86,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   };
   const bell = createBell();
   const room = createBell();
+  const work = createWorkQueue(() => bell.ring());
 
   const isCurrent = (): boolean => !signal.aborted && ports.log.epoch() === epoch;
 
@@ -157,7 +167,6 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     state.gatherer = gatherer;
     ports.emit({ tag: 'partition-assigned', ...of, start: beginning.from, how: HOW[beginning.how] });
     if (state.draining) return;
-    ports.log.start(of, beginning.from, epoch);
     await writeAll(beginning, gatherer, writer, onBlock);
   };
 
@@ -172,10 +181,13 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     let { redo } = beginning;
     let lastCut = -Infinity;
     const idle = createIdleness(beginning, gatherer, writer);
+    const fetching = createFetching(gatherer);
     while (isCurrent()) {
+      fetching.follow();
       if (state.mustReassign) throw new Reassign();
       // An announced block is written again within its bounds before anything else.
       if (state.mustRewind && redo === null) await rewind(idle, writer);
+      if (work.waiting && redo === null) past = await doWork(idle, writer, past);
       const block = nextBlock(gatherer, lastCut);
       if (block === null) {
         if (await idle.spend(lastCut)) return;
@@ -193,6 +205,29 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       onBlock();
       idle.begin();
     }
+  };
+
+  /** What was asked of the owner, and then what ClickHouse says of the partition since. */
+  const doWork = async (idle: Idleness, writer: BlockWriter, past: Past): Promise<Past> => {
+    const settled = idle.settled();
+    const wrote = await work.doAll({ of, writer, past, settled, signal }, () => ports.log.canCommit());
+    if (wrote) idle.acknowledged(settled);
+    const seen = await patiently(() => lookBack(of, Number.MAX_SAFE_INTEGER, ports), { signal, emit: ports.emit });
+    return wrote ? { ...past, ...seen } : { ...past, marks: seen.marks };
+  };
+
+  /** Reads unless it is to hold; an announced block is read to its end all the same. */
+  const createFetching = (gatherer: Gatherer): { follow(): void } => {
+    let reading = false;
+    return {
+      follow() {
+        const wanted = !options.paused() || gatherer.redoing;
+        if (wanted === reading) return;
+        reading = wanted;
+        if (wanted) ports.log.start(of, gatherer.position, epoch);
+        else ports.log.halt(of);
+      },
+    };
   };
 
   /** Leaves a commit without an announce behind, as at a stop. */
@@ -220,6 +255,11 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     return {
       begin: () => (since = performance.now()),
       announced: (end) => (unacknowledged = end),
+      settled: () => unacknowledged ?? Math.max(acknowledged, beginning.from),
+      acknowledged(end) {
+        acknowledged = end;
+        unacknowledged = null;
+      },
       unacknowledged: () => unacknowledged,
       async spend(lastCut) {
         const behind = gatherer.position > acknowledged && !gatherer.redoing && ports.log.canCommit();
@@ -260,6 +300,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     })
     .finally(() => {
       state.gatherer = null;
+      work.close();
       room.ring();
     });
 
@@ -267,6 +308,11 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     take(chunk) {
       const { gatherer, draining } = state;
       if (gatherer === null || chunk.epoch !== epoch || draining) return null;
+      if (options.paused() && !gatherer.redoing) {
+        // It was under way when the order came: it is fetched again when that ends.
+        ports.log.halt(of);
+        return null;
+      }
       return feed.take(chunk);
     },
     reassign() {
@@ -278,6 +324,8 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       state.mustRewind = true;
       bell.ring();
     },
+    lookAgain: () => bell.ring(),
+    between: (what) => work.add(what),
     drain() {
       state.draining = true;
       if (state.gatherer === null) abort.abort(new Error('stopped before the partition was started'));
@@ -297,38 +345,12 @@ interface Idleness {
   begin(): void;
   /** A block was written whose end is not acknowledged yet. */
   announced(end: number): void;
+  /** Everything below is written. */
+  settled(): number;
+  /** This was acknowledged by another hand of this process. */
+  acknowledged(end: number): void;
   /** The end of the last block written, if it is not acknowledged; else null. */
   unacknowledged(): number | null;
   /** Acknowledges or rests; true when a drained delivery has nothing left to do. */
   spend(lastCut: number): Promise<boolean>;
-}
-
-interface Bell {
-  ring(): void;
-  /** Resolves at the next ring. */
-  heard(): Promise<void>;
-  /** Resolves at the next ring, or after `ms`. */
-  rest(ms: number): Promise<void>;
-}
-
-function createBell(): Bell {
-  let waiting: (() => void)[] = [];
-  return {
-    ring() {
-      const all = waiting;
-      waiting = [];
-      for (const resolve of all) resolve();
-    },
-    heard: () => new Promise((resolve) => waiting.push(resolve)),
-    rest: (ms) =>
-      new Promise((resolve) => {
-        const done = (): void => {
-          clearTimeout(timer);
-          waiting = waiting.filter((one) => one !== done);
-          resolve();
-        };
-        const timer = setTimeout(done, ms);
-        waiting.push(done);
-      }),
-  };
 }

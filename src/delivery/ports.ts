@@ -9,6 +9,7 @@ import type { Log } from '../kafka/log';
 import type { TopicPartition } from '../model';
 import type { WideId } from '../plan/audit-rows';
 import type { BlockTable } from '../plan/change-block';
+import type { PartitionMarks } from '../plan/marks';
 import type { MirrorRows } from '../plan/mirror-rows';
 import type { Holder, Taken } from './group-leases';
 import type { RebuildMarks } from './rebuild-marks';
@@ -65,6 +66,8 @@ export interface DeliveryPorts {
   readonly lookUps: LookUps;
   /** Avro's schemas; asked for when a record needs one. */
   readonly schemas: Schemas;
+  /** Keys of a partition that need care. */
+  readonly marks: (of: TopicPartition) => Promise<PartitionMarks>;
   readonly tables: Tables;
   /** See `group-leases.ts`. */
   takeTable(

@@ -4,14 +4,16 @@ import { quoteText } from '../clickhouse/quote';
 import { withheldColumns } from '../debezium/withheld';
 import { OP, type TopicPartition } from '../model';
 import { MAX_BLOCK_OFFSETS } from '../plan/assignment';
-import { auditRows, quarantineRows, type AuditRows, type BlockColumns } from '../plan/audit-rows';
+import { auditRows, FORGOTTEN, quarantineRows, type AuditRows, type BlockColumns } from '../plan/audit-rows';
 import { workspaceOf } from '../plan/block-workspace';
 import { eventIdentity, type BadRecord, type BlockTable, type ChangeBlock } from '../plan/change-block';
+import { isDoubtful, type PartitionMarks } from '../plan/marks';
 import { appendableReads, chooseMode, type Mode, type SnapshotState } from '../plan/mode';
 import type { SignedRows } from '../plan/mirror-rows';
 import { judge, needTwins, type Watermark } from '../plan/position';
 import { withheldRows } from '../plan/withheld-rows';
 import { describeBad } from './bad-record';
+import { markForgotten, withoutForgotten } from './forgotten-rows';
 import { buildShare, type LookedAt, type TableShare } from './mirror-block';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable } from './ports';
 
@@ -31,6 +33,7 @@ export interface BlockContext {
   readonly highest: number;
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
+  readonly marks: PartitionMarks;
   /** `changes` and `quarantine` as they stand. */
   readonly changes: TargetTable;
   readonly quarantine: TargetTable;
@@ -49,7 +52,10 @@ export interface Prepared {
   /** The block was looked up before: it may take longer to write. */
   readonly seen: boolean;
   readonly modes: readonly { readonly table: string; readonly mode: Mode | 'truncate' }[];
+  /** What goes to quarantine now. */
   readonly bad: readonly BadRecord[];
+  /** Those, and what is there already. */
+  readonly unread: readonly BadRecord[];
   readonly rowCount: number;
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
@@ -68,6 +74,7 @@ export async function prepareBlock(
     ? await ports.lookUps.present(context, start, end)
     : { changes: new Set<number>(), quarantine: new Set<number>() };
   const { redelivered, after } = judge(block, context.watermark, await twinsOf(block, context, ports));
+  markForgotten(block, context.marks.forgotten, redelivered);
   const placeholder = Buffer.from(limits.placeholder).toString('utf8');
   const withheld = withheldRows(block, limits.placeholder, (bytes, from, to) =>
     withheldColumns(bytes, from, to, placeholder),
@@ -77,9 +84,8 @@ export async function prepareBlock(
   const opened = await Promise.all(block.tables.map((table) => ports.tables.open(table)));
   const mirrors = limits.mirrors && !isSettled(block, context, present.changes);
   const shares = mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];
-  const bad = [...block.bad, ...shares.flatMap((share) => share.bad)].filter(
-    ({ offset }) => !present.quarantine.has(offset),
-  );
+  const unread = withoutForgotten([...block.bad, ...shares.flatMap((share) => share.bad)], context.marks.forgotten);
+  const bad = unread.filter(({ offset }) => !present.quarantine.has(offset));
   const facts = { redelivered, withheld, wireSchemas: opened.map((table) => table.wireSchema) };
   const audit = auditRows(block, facts, present.changes, workspaceOf(block).audit);
   const constants = [
@@ -108,6 +114,7 @@ export async function prepareBlock(
     seen: context.seen,
     modes: shares.map(({ table, mode }) => ({ table: table.name, mode })),
     bad,
+    unread,
     rowCount: audit.rowCount,
     watermark: after,
     snapshot: reads.after,
@@ -161,7 +168,7 @@ async function buildShares(opened: OpenTable[], looked: LookedAt, building: Buil
   const { block } = looked;
   const rowsOf = block.tables.map((): number[] => []);
   for (let row = 0; row < block.rowCount; row++)
-    if (block.ops[row] !== OP.t) rowsOf[block.tableOf[row] ?? 0]?.push(row);
+    if (block.ops[row] !== OP.t && looked.redelivered[row] !== FORGOTTEN) rowsOf[block.tableOf[row] ?? 0]?.push(row);
   const shares: BuiltShare[] = [];
   for (const [index, source] of block.tables.entries()) {
     const rows = rowsOf[index] ?? [];
@@ -191,6 +198,8 @@ async function buildOne(
       redelivered,
       appendable,
       wholeBefore: table.wholeBefore,
+      doubtful: (row) =>
+        context.marks.doubtful.size > 0 && isDoubtful(context.marks, table.name, block.key.textAt(row)),
       withheld,
     });
     let built = await buildShare(share, mode, looked, ports);

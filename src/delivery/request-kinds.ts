@@ -2,6 +2,8 @@
 import { ServiceError } from '../errors';
 import type { ReplayRequest } from '../plan/replay';
 import type { Delivery } from './delivery';
+import type { ForgetRequest } from './forget';
+import type { Operations, RetryRequest } from './operations';
 import type { ReplayProgress } from './replay-run';
 
 /** What each kind of request says beside its kind, as it travels through `control` in JSON. */
@@ -9,6 +11,12 @@ export interface RequestKinds {
   readonly replay: ReplayRequest;
   /** Build the mirror of `schema.table` anew from `changes`. */
   readonly rebuild: { readonly schema: string; readonly table: string };
+  /** Try records of quarantine again. */
+  readonly retry: RetryRequest;
+  /** Erase keys. */
+  readonly forget: ForgetRequest;
+  /** Follow the orders to hold, now. */
+  readonly hold: object;
 }
 
 export type RequestKind = keyof RequestKinds;
@@ -30,6 +38,7 @@ export interface Answer {
 /** What a process has to carry requests out with. */
 export interface RequestTools {
   readonly delivery: Delivery;
+  readonly operations: Operations;
 }
 
 /** One kind: whether a request is one that this version knows, and what is done. `carryOut` may throw; it is an answer then. */
@@ -53,6 +62,18 @@ const KINDS: { readonly [K in RequestKind]: KindOf<K> } = {
   rebuild: {
     isKnown: ({ schema, table }) => schema !== undefined && table !== undefined,
     carryOut: (request, { delivery }) => rebuild(request, delivery),
+  },
+  retry: {
+    isKnown: ({ filter }) => filter !== undefined,
+    carryOut: (request, { operations }) => operations.retry(request),
+  },
+  forget: {
+    isKnown: ({ hashes }) => hashes !== undefined,
+    carryOut: (request, { operations }) => operations.forget(request),
+  },
+  hold: {
+    isKnown: () => true,
+    carryOut: (_, { operations }) => operations.hold(),
   },
 };
 

@@ -3,8 +3,9 @@ import type { Guard } from '../clickhouse/insert';
 import { ServiceError, type ErrorCode } from '../errors';
 import type { TopicPartition } from '../model';
 import { blockFacts } from '../plan/block-facts';
-import type { ChangeBlock } from '../plan/change-block';
-import { encodeNote, type AnnouncedBlock } from '../plan/commit';
+import type { BadRecord, ChangeBlock } from '../plan/change-block';
+import { encodeNote, type AnnouncedBlock, type CommitNote } from '../plan/commit';
+import { marksWith, type PartitionMarks } from '../plan/marks';
 import type { SnapshotState } from '../plan/mode';
 import type { Watermark } from '../plan/position';
 import { placeName } from '../plan/replay';
@@ -20,6 +21,7 @@ export class Reassign extends Error {}
 export interface Past {
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
+  readonly marks: PartitionMarks;
   /** H when the partition was assigned. */
   readonly highest: number;
 }
@@ -40,18 +42,26 @@ export interface BlockWriter {
    * Throws `Reassign`, or the signal's reason between two requests.
    */
   write(block: ChangeBlock, past: Past, redo: AnnouncedBlock | null): Promise<Past>;
-  /** Writes only the mirrors' share of a block that is in `changes` already, without an announce; for what Kafka no longer holds. */
-  rewrite(block: ChangeBlock, past: Past): Promise<void>;
+  /**
+   * Completes `changes` by a block of older offsets and reconciles its keys, without an announce; for what Kafka no longer
+   * holds, and for what could not be read before. Returns the records that cannot be read now.
+   */
+  rewrite(block: ChangeBlock, past: Past): Promise<readonly BadRecord[]>;
   /** Acknowledges everything below `offset`. Throws `Reassign` when fenced. */
   acknowledge(offset: number): Promise<void>;
+  /**
+   * Acknowledges as `acknowledge` does, and says that rows of older offsets are about to be written beside the blocks: a
+   * later owner waits until nothing of that can land any more. `acknowledge` ends it. Throws `Reassign` when fenced.
+   */
+  settle(offset: number): Promise<void>;
 }
 
 export function createBlockWriter({ of, epoch, target, ports, limits, signal }: BlockWriterOptions): BlockWriter {
   const waiting = { signal, emit: ports.emit };
 
   /** The same words again while there is no answer, so that a late one leaves no other bounds. */
-  const commit = async (offset: number, announced: AnnouncedBlock | null): Promise<void> => {
-    const metadata = encodeNote({ target, announced });
+  const commit = async (offset: number, note: Omit<CommitNote, 'target'>): Promise<void> => {
+    const metadata = encodeNote({ target, ...note });
     const outcome = await patiently(() => ports.log.commit(epoch, { ...of, offset, metadata }), waiting);
     if (outcome === 'fenced') throw new Reassign();
   };
@@ -141,12 +151,13 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
       const release = await ports.tables.lease(block.tables);
       try {
         const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting);
-        await commit(block.start, { end: block.end, at });
+        await commit(block.start, { announced: { end: block.end, at } });
         const insertAt = performance.now();
         await insertAll(block, prepared, guard);
         const endedAt = performance.now();
         report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
-        return { watermark: prepared.watermark, snapshot: prepared.snapshot, highest: past.highest };
+        const { watermark, snapshot, bad } = prepared;
+        return { watermark, snapshot, marks: marksWith(past.marks, bad), highest: past.highest };
       } finally {
         release();
       }
@@ -156,10 +167,12 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
       try {
         const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting);
         await insertAll(block, prepared, guard);
+        return prepared.unread;
       } finally {
         release();
       }
     },
-    acknowledge: (offset) => commit(offset, null),
+    acknowledge: (offset) => commit(offset, { announced: null }),
+    settle: (offset) => commit(offset, { announced: null, settling: true }),
   };
 }

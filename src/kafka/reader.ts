@@ -1,6 +1,6 @@
 /** Reads ranges of offsets beside the service, in a group of its own that commits nothing. Part of the door to kafkajs. */
 import { randomUUID } from 'node:crypto';
-import type { Kafka } from 'kafkajs';
+import { ConfigResourceTypes, type Kafka } from 'kafkajs';
 import { ServiceError } from '../errors';
 import type { RecordCursor, TopicPartition } from '../model';
 import { adminRequests, createKafka, unreachable, type KafkaOptions } from './client';
@@ -23,6 +23,13 @@ export interface ReadRecord extends TopicPartition {
   readonly parts: RecordParts;
 }
 
+export interface Retention {
+  readonly ms: number | null;
+  readonly bytes: number | null;
+  /** Kafka drops whole segments: a record may stay this much longer. */
+  readonly segmentMs: number | null;
+}
+
 export interface RecordParts {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
@@ -38,6 +45,8 @@ export interface KafkaReader {
   /** Offsets that `groupId` of the options committed; null where there is none. */
   committed(topics: readonly string[]): Promise<(TopicPartition & { offset: number | null })[]>;
   memberCount(): Promise<number>;
+  /** How long a topic keeps records; null where it keeps them for ever, or by size alone. */
+  retention(topic: string): Promise<Retention>;
   /**
    * Shows the visible records of some ranges, each partition's in order, until every range was read to its end, `visit`
    * returns 'stop', or the signal aborts (which is no error). Control records and aborted transactions are passed over.
@@ -77,6 +86,23 @@ export function openReader(options: KafkaOptions): KafkaReader {
           offset: Number(offset) < 0 ? null : Number(offset),
         })),
       );
+    },
+    async retention(topic) {
+      const configNames = ['retention.ms', 'retention.bytes', 'segment.ms'];
+      const { resources } = await ask((client) =>
+        client.describeConfigs({
+          includeSynonyms: false,
+          resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames }],
+        }),
+      );
+      const values = new Map(
+        resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+      );
+      const limit = (name: string): number | null => {
+        const value = Number(values.get(name) ?? -1);
+        return value < 0 ? null : value;
+      };
+      return { ms: limit('retention.ms'), bytes: limit('retention.bytes'), segmentMs: limit('segment.ms') };
     },
     async memberCount() {
       const { groups } = await ask((client) => client.describeGroups([options.groupId]));

@@ -27,7 +27,7 @@ export type Start =
   /** Read and write exactly [from, block.end) again, then go on. */
   | { readonly kind: 'redo'; readonly from: number; readonly block: AnnouncedBlock }
   /** Let every insert that may still be under way die (guard + longest insert), then find out anew. */
-  | { readonly kind: 'wait'; readonly why: 'hand' | 'replaced' }
+  | { readonly kind: 'wait'; readonly why: 'hand' | 'replaced' | 'settling' }
   /** Offsets [from, to) of `changes` are no longer in Kafka: bring the mirrors in line with `changes`, then read from `to`. */
   | { readonly kind: 'reconcile-expired'; readonly from: number; readonly to: number }
   /** Records [from, to) were deleted from Kafka before they were read. */
@@ -54,7 +54,8 @@ function lastKnown({ committed, note, highest }: Found): number {
   return Math.max(highest ?? -1, note === null || committed === null ? -1 : committed - 1);
 }
 
-function ours(committed: number, note: CommitNote, { low }: Found): Start {
+function ours(committed: number, note: CommitNote, { low, waited }: Found): Start {
+  if (note.settling === true && !waited) return { kind: 'wait', why: 'settling' };
   if (committed < low) return { kind: 'stop', code: 'CHANGES_EXPIRED', from: committed, to: low };
   if (note.announced !== null && note.announced.end > committed) {
     return { kind: 'redo', from: committed, block: note.announced };

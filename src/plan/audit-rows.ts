@@ -31,6 +31,9 @@ export interface AuditRows extends BlockColumns {
   readonly uniform: readonly (readonly [name: string, value: UniformValue])[];
 }
 
+/** What `redelivered` says of a row whose key and images are erased. */
+export const FORGOTTEN = 2;
+
 const TIME = "DateTime64(6, 'UTC')";
 const NO_ID: WideId = { low: 0, high: 0 };
 
@@ -68,8 +71,10 @@ export function auditRows(
 ): AuditRows {
   into.clear();
   const rows = leaveOut.size === 0 ? null : rowsToWrite(block, leaveOut);
-  if (rows?.length === block.rowCount || rows === null) return wholeBlock(block, facts, into);
-  return someRows(block, facts, { rows, into });
+  // The key and the images of a row that was forgotten are not written again.
+  const erased = facts.redelivered.includes(FORGOTTEN);
+  if ((rows?.length === block.rowCount || rows === null) && !erased) return wholeBlock(block, facts, into);
+  return someRows(block, facts, { rows: rows ?? [...everyRow(block.rowCount)], into });
 }
 
 function rowsToWrite(block: ChangeBlock, leaveOut: ReadonlySet<number>): number[] {
@@ -93,7 +98,7 @@ function wholeBlock(block: ChangeBlock, facts: AuditFacts, into: AuditColumns): 
   return assemble(into, images, describe(block, facts, everyRow(count)), count);
 }
 
-/** A redo, where some rows are there already. */
+/** A redo, where some rows are there already, or rows that were forgotten. */
 function someRows(
   block: ChangeBlock,
   facts: AuditFacts,
@@ -104,6 +109,10 @@ function someRows(
   const images = { key: new StringColumn(), before: new StringColumn(), after: new StringColumn() };
   for (const row of rows) {
     into.op.appendInt(block.ops[row] ?? 0);
+    if (facts.redelivered[row] === FORGOTTEN) {
+      for (const image of [images.key, images.before, images.after]) image.appendDefault();
+      continue;
+    }
     images.key.appendFrom(block.key, row);
     images.before.appendFrom(block.before, row);
     images.after.appendFrom(block.after, row);

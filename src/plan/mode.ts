@@ -43,6 +43,8 @@ export interface ModeFacts {
   readonly appendable: Uint8Array;
   /** The catalogue says REPLICA IDENTITY FULL, so that `before` is the whole row. */
   readonly wholeBefore: boolean;
+  /** Rows whose key has a record in quarantine: what stands in the mirror must be looked at. */
+  readonly doubtful: (row: number) => boolean;
   /** Rows with a withheld value. */
   readonly withheld: ReadonlyMap<number, unknown>;
 }
@@ -53,8 +55,8 @@ export function chooseMode(facts: ModeFacts): Mode {
   return facts.rows.every((row) => facts.redelivered[row] === 1 || appends(row, facts)) ? 'append' : 'merge';
 }
 
-function appends(row: number, { block, appendable, wholeBefore, withheld }: ModeFacts): boolean {
-  if (withheld.has(row)) return false;
+function appends(row: number, { block, appendable, wholeBefore, withheld, doubtful }: ModeFacts): boolean {
+  if (withheld.has(row) || doubtful(row)) return false;
   const op = block.ops[row];
   if (op === OP.c) return true;
   if (op === OP.r) return appendable[row] === 1;

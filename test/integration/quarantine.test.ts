@@ -113,4 +113,127 @@ describe('quarantine', () => {
       expect((await world.command(['inspect', 'nonsense'])).code).toBe(2);
     },
   );
+
+  const decide = async (...args: string[]): Promise<Record<string, number>> => {
+    const { stdout, stderr } = await world.command(['quarantine', ...args, '--json']);
+    expect(stderr).toBe('');
+    return JSON.parse(stdout) as Record<string, number>;
+  };
+
+  /** As if an older version had not been able to read the record: it is in quarantine, and nowhere else. */
+  const pretendUnreadable = async (offset: number, code: string): Promise<void> => {
+    const topic = world.topic('parcels');
+    const record = (await world.topics.read([topic])).find((one) => one.offset === offset);
+    const hex = (bytes: Buffer | null | undefined): string => `unhex('${bytes?.toString('hex') ?? ''}')`;
+    await world.clickhouse.command(
+      `INSERT INTO ${world.machinery}.quarantine (topic, partition, offset, at, code, message, table, column, key, value, headers) ` +
+        `VALUES ('${topic}', 0, ${offset}, now64(3), '${code}', 'as a test says', 'public.parcels', '', ${hex(record?.key)}, ${hex(record?.value)}, '')`,
+    );
+    const sync = { mutations_sync: '2' };
+    await world.clickhouse.command(
+      `ALTER TABLE ${world.machinery}.parcels__mirror DELETE WHERE _offset = ${offset}`,
+      sync,
+    );
+    if (code.startsWith('VALUE_')) return;
+    await world.clickhouse.command(
+      `ALTER TABLE ${world.machinery}.changes DELETE WHERE topic = '${topic}' AND offset = ${offset}`,
+      sync,
+    );
+  };
+
+  scenario('garbage that is tried again stays what it is, and says so', async () => {
+    expect(await decide('retry', '--all')).toEqual({ open: 2, applied: 0, skipped: 0, still: 2 });
+    expect((await list()).groups).toMatchObject([{ state: 'open', records: 2 }]);
+    expect((await world.command(['quarantine', 'retry'])).code).toBe(2);
+  });
+
+  scenario(
+    'what can be read now comes into changes at its own offset, once, and into the mirror, in whatever order',
+    async () => {
+      await world.sql(
+        `INSERT INTO parcels VALUES (3, 'c'), (4, 'd'), (5, 'e')`,
+        `UPDATE parcels SET v = 'newest' WHERE id = 4`,
+      );
+      await world.mirrorEquals('parcels');
+      const rows = await world.auditRows('parcels');
+      const offsets = ['{"id":3}', '{"id":4}', '{"id":5}'].map((key) =>
+        Number(rows.find((row) => row.key === key)?.offset),
+      );
+      await pretendUnreadable(offsets[0] ?? 0, 'ENVELOPE_MALFORMED');
+      await pretendUnreadable(offsets[1] ?? 0, 'ENVELOPE_MALFORMED');
+      await pretendUnreadable(offsets[2] ?? 0, 'VALUE_UNREADABLE');
+      expect(await decide('retry', '--since', '1h')).toEqual({ open: 5, applied: 3, skipped: 0, still: 2 });
+      await world.mirrorEquals('parcels');
+      await world.auditIsExactlyOnce();
+      expect(await signs('parcels')).toEqual([]);
+      expect(await decide('retry', '--table', 'public.parcels', '--code', 'VALUE_UNREADABLE')).toEqual({ open: 0 });
+      const { groups } = await list('--all');
+      expect(groups.find(({ state }) => state === 'applied')).toMatchObject({ table: 'public.parcels' });
+      await world.sql(`UPDATE parcels SET v = 'after' WHERE id IN (3, 4, 5)`);
+      await world.mirrorEquals('parcels');
+      const resolved = world.service.lines().filter(({ event }) => event === 'quarantine-resolved');
+      expect(resolved.length).toBeGreaterThan(0);
+    },
+  );
+
+  scenario('a key whose create is in quarantine takes its later changes, and its signs stay right', async () => {
+    const topic = world.topic('parcels');
+    const lsn = 1_000_000_000_000;
+    const envelope = (op: string, before: object | null, after: object | null, at: number): Buffer =>
+      Buffer.from(
+        JSON.stringify({
+          before,
+          after,
+          op,
+          ts_us: 1_795_223_719_374_145,
+          ts_ms: 1_795_223_719_374,
+          transaction: null,
+          source: {
+            name: world.name,
+            db: world.name,
+            schema: 'public',
+            table: 'parcels',
+            snapshot: 'false',
+            ts_us: 1_795_223_719_264_516,
+            ts_ms: 1_795_223_719_264,
+            txId: 7,
+            lsn: lsn + at,
+            sequence: JSON.stringify([String(lsn + at - 1), String(lsn + at)]),
+          },
+        }),
+      );
+    const key = Buffer.from('{"id":99}');
+    await world.topics.produce(topic, [{ key, value: envelope('c', null, { id: 99, v: { not: 'a text' } }, 1) }]);
+    await waitFor(
+      async () => (await show('--code', 'VALUE_UNREADABLE')).records.length > 0,
+      'the create is in quarantine',
+    );
+    await world.topics.produce(topic, [{ key, value: envelope('u', { id: 99, v: 'a' }, { id: 99, v: 'b' }, 2) }]);
+    const values = () => world.clickhouse.query<{ v: string }>(`SELECT v FROM ${world.database}.parcels WHERE id = 99`);
+    await waitFor(async () => (await values())[0]?.v === 'b', 'the update is in the mirror');
+    expect(await signs('parcels')).toEqual([]);
+    const shown = await world.command(['quarantine', 'show', '--code', 'VALUE_UNREADABLE']);
+    expect(shown.stdout).toContain('column: v');
+    expect(shown.stdout).toContain('form of the value: object of');
+    await world.topics.produce(topic, [{ key, value: envelope('d', { id: 99, v: 'b' }, null, 3) }]);
+    await waitFor(async () => (await values()).length === 0, 'the delete is in the mirror');
+    expect(await signs('parcels')).toEqual([]);
+  });
+
+  scenario('what is discarded needs a reason, keeps its bytes, and is open no more', async () => {
+    expect((await world.command(['quarantine', 'discard', '--all'])).code).toBe(2);
+    const before = await list();
+    const open = before.groups.reduce((sum, { records }) => sum + records, 0);
+    expect(await decide('discard', '--all', '--reason', 'written by a test')).toEqual({ discarded: open });
+    expect((await list()).groups).toEqual([]);
+    const { records } = await show('--all', '--bytes', '--code', 'ENVELOPE_MALFORMED');
+    expect(records[0]).toMatchObject({ state: 'discarded', reason: 'written by a test' });
+    expect(Buffer.from(records[0]?.bytes?.value ?? '', 'hex').toString()).toBe(garbage);
+  });
+
+  /** Keys whose signs do not add up to 0 or 1. */
+  const signs = (table: string): Promise<object[]> =>
+    world.clickhouse.query(
+      `SELECT id, sum(_sign) AS sum FROM ${world.machinery}.${table}__mirror GROUP BY id HAVING sum NOT IN (0, 1)`,
+    );
 });

@@ -131,7 +131,16 @@ function modeOf(
   }
   if (!rules.oneRunOfReads) appendable.fill(1);
   const wholeBefore = history.fullIdentity;
-  const mode = chooseMode({ block: scratch, rows, seen, redelivered, appendable, wholeBefore, withheld });
+  const mode = chooseMode({
+    block: scratch,
+    rows,
+    seen,
+    redelivered,
+    appendable,
+    wholeBefore,
+    withheld,
+    doubtful: () => false,
+  });
   return mode === 'append' && !rules.redeliveryByTwin ? 'merge' : mode;
 }
 

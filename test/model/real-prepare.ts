@@ -10,6 +10,7 @@ import type { DeliveryLimits, DeliveryPorts, MirroredTable } from '../../src/del
 import { prepareBlock } from '../../src/delivery/prepare';
 import { DEFAULT_PLACEHOLDER, OP, type SourceColumn } from '../../src/model';
 import { ChangeBlock } from '../../src/plan/change-block';
+import { NO_MARKS } from '../../src/plan/marks';
 import { MirrorRows } from '../../src/plan/mirror-rows';
 import type { Truncation } from '../../src/plan/truncation';
 import type { SignedRow } from './clickhouse';
@@ -118,7 +119,9 @@ class Lookups implements Pick<
   async truncations(): Promise<Truncation[]> {
     const last = this.records((at) => this.log.op[at] === OP.t && this.redelivered[at] === 0).at(-1);
     if (last === undefined) return [];
-    return [{ topic: TOPIC, partition: this.partition, offset: this.log.offset[last]!, tsUs: 0, lsn: this.log.lsn[last]! }];
+    return [
+      { topic: TOPIC, partition: this.partition, offset: this.log.offset[last]!, tsUs: 0, lsn: this.log.lsn[last]! },
+    ];
   }
 
   private keyOf(at: number): string {
@@ -195,6 +198,7 @@ export async function prepareReally(world: World, context: BlockContext): Promis
       highest,
       watermark: context.watermark,
       snapshot: context.snapshot,
+      marks: NO_MARKS,
       changes: named('changes'),
       quarantine: named('quarantine'),
     },

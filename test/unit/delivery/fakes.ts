@@ -14,6 +14,7 @@ import type { ServiceEvent } from '../../../src/events';
 import type { Commit } from '../../../src/kafka/log';
 import { DEFAULT_PLACEHOLDER, OP, type SourceColumn } from '../../../src/model';
 import type { Filter } from '../../../src/pipeline';
+import { NO_MARKS } from '../../../src/plan/marks';
 import { MirrorRows } from '../../../src/plan/mirror-rows';
 import { TOPIC } from './wire';
 
@@ -114,6 +115,7 @@ function portsOf(world: World): DeliveryPorts {
       emit: (event) => void world.events.push(event),
       sleep: async () => undefined,
     }),
+    marks: async () => NO_MARKS,
     tables: {
       lease: async () => {
         calls.push('lease');

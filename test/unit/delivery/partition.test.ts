@@ -27,6 +27,7 @@ function deliver(world: World, more: Partial<PartitionOptions> = {}) {
     filter: KEEP_ALL,
     onFatal: (error) => void fatal.push(error),
     replay: () => null,
+    paused: () => false,
     after: Promise.resolve(),
     ...more,
   });

@@ -1,5 +1,6 @@
 /** The bookkeeping of one replay: where each partition begins, when it has caught up, and what survives a rebalance. */
 import type { Beginning } from '../../../src/delivery/assign';
+import { NO_MARKS } from '../../../src/plan/marks';
 import { createReplayRun, type ReplayRun } from '../../../src/delivery/replay-run';
 import type { TopicPartition } from '../../../src/model';
 import { NO_WATERMARK } from '../../../src/plan/position';
@@ -20,6 +21,7 @@ function runOf(from: ReplayFrom = { kind: 'beginning' }): ReplayRun {
 const beginning = (from: number, highest: number, how: Beginning['how'] = 'replay'): Beginning => ({
   ...{ from, highest, how, redo: null, target: 'uuid', snapshot: { kind: 'empty' } },
   watermark: NO_WATERMARK,
+  marks: NO_MARKS,
 });
 const held = { low: 5, committed: 100 };
 

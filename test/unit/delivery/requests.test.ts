@@ -1,6 +1,7 @@
 /** Both ends of a request: the service that takes it up and answers, and the command that follows the answers. */
 import type { ControlValue } from '../../../src/clickhouse/control';
 import { followAnswers, type Following } from '../../../src/cli-request';
+import type { Operations } from '../../../src/delivery/operations';
 import type { Delivery } from '../../../src/delivery/delivery';
 import type { ReplayProgress, ReplayResult } from '../../../src/delivery/replay-run';
 import { carryOut, type Answer, type Request } from '../../../src/delivery/request-kinds';
@@ -57,13 +58,21 @@ function deliveryOf(replay: Delivery['replay'], outcome: RebuildOutcome = 'rebui
     rebuild: async () => outcome,
     rebuildMarked: unused,
     ...{ listener: {} as Delivery['listener'], start: unused, stop: unused, assigned: unused, idleMs: unused },
+    ...{ pause: unused, between: unused },
   };
 }
 
 /** A service of one process; `stop` ends it as its shutdown does. */
 function service(of: Memory, delivery: Delivery, processId = 'p1') {
   const over = new AbortController();
-  const handling = { control: of.control, delivery, processId, emit: () => undefined, sleep: of.sleep };
+  const handling = {
+    control: of.control,
+    delivery,
+    operations: {} as Operations,
+    processId,
+    emit: () => undefined,
+    sleep: of.sleep,
+  };
   const ended = answerRequests(handling, over.signal).catch((error: unknown) => {
     if (!over.signal.aborted) throw error;
   });
@@ -207,7 +216,11 @@ describe('the answer to a rebuild', () => {
     ['not-mirrored', 'failed', 'is not mirrored'],
   ] as const)('of %s is %s', async (outcome, state, message) => {
     const delivery = deliveryOf(async () => result(), outcome);
-    const answer = await carryOut({ kind: 'rebuild', schema: 'public', table: 'a' }, { delivery }, () => undefined);
+    const answer = await carryOut(
+      { kind: 'rebuild', schema: 'public', table: 'a' },
+      { delivery, operations: {} as Operations },
+      () => undefined,
+    );
     expect(answer.state).toBe(state);
     if (message !== undefined) expect(answer.message).toContain(message);
   });

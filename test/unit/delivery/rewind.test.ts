@@ -12,7 +12,15 @@ const BEGINNING: ReplayRun = createReplayRun(
 
 function deliver(world: World, replay: () => ReplayRun | null) {
   return deliverPartition({
-    ...{ of: TOPIC, epoch: 1, ports: world.ports, filter: KEEP_ALL, after: Promise.resolve(), replay },
+    ...{
+      of: TOPIC,
+      epoch: 1,
+      ports: world.ports,
+      filter: KEEP_ALL,
+      after: Promise.resolve(),
+      replay,
+      paused: () => false,
+    },
     // No idle commit comes first, as under load.
     limits: { ...LIMITS, idleCommitMs: 60_000 },
     onFatal: (error) => {

@@ -2,12 +2,13 @@
 import { createBlockWriter, Reassign, type BlockWriter, type Past } from '../../../src/delivery/write-block';
 import type { ChangeBlock } from '../../../src/plan/change-block';
 import { parseNote } from '../../../src/plan/commit';
+import { NO_MARKS } from '../../../src/plan/marks';
 import { NO_WATERMARK } from '../../../src/plan/position';
 import { blockOf, type Fact } from '../plan/blocks';
 import { away, createWorld, LIMITS, offsetsOf, refused, TARGET, type World } from './fakes';
 import { TOPIC } from './wire';
 
-const PAST: Past = { watermark: NO_WATERMARK, snapshot: { kind: 'mixed' }, highest: -1 };
+const PAST: Past = { watermark: NO_WATERMARK, snapshot: { kind: 'mixed' }, marks: NO_MARKS, highest: -1 };
 const image = (id: number): string => JSON.stringify({ id, note: 'n' });
 const c = (offset: number, id = offset): Fact => ({ offset, op: 'c', key: `{"id":${id}}`, after: image(id) });
 

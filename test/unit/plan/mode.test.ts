@@ -15,6 +15,7 @@ function modeOf(facts: readonly Fact[], more: Partial<ModeFacts> = {}): Mode {
     appendable: new Uint8Array(facts.length),
     wholeBefore: true,
     withheld: new Map(),
+    doubtful: () => false,
     ...more,
   });
 }
