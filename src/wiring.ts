@@ -216,7 +216,7 @@ export function portsOf({
     migrate: async () => void (await migrateClickHouse(clickhouse, databases)),
     currentRows: (table, images, rows) => standingRows(clickhouse, table.target, images, rows),
     insert,
-    removeBelow: (table, of, below) => removeBelow(clickhouse, table.target, of, below),
+    removeBelow: (table, of, below) => removeBelow(clickhouse, table.target, databases, { ...of, below }),
     emit,
     now: () => Date.now(),
     sleep: pause,

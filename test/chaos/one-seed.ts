@@ -131,7 +131,7 @@ async function judge(
   for (const consumer of consumers) {
     if (consumer.endedByItself()) failures.push(`consumer ${consumer.number} ended by itself`);
   }
-  await attempt('the connector runs', () => connectorIsUp(world));
+  await attempt('the connector runs', () => connectorIsUp(world, tell));
   for (const table of NAMES) {
     await attempt(`the view ${table}`, async () => {
       await world.mirrorEquals(table, { deadlineMs: 90_000 });
@@ -166,15 +166,24 @@ async function judge(
   return { failures, changes, redelivered: rows.filter((row) => row.redelivered === 1).length, aborted, samples };
 }
 
-/** A task that gave up is started again once, as a person would do; Connect itself does not. */
-async function connectorIsUp(world: World): Promise<void> {
+/**
+ * A task that gave up is started again once, as a person would do; Connect itself does not. A worker whose Kafka was
+ * killed can lose the thread that reads its offsets (KafkaBasedLog: "Cannot accept new calls when AdminClient is
+ * closing") and then answers without ever starting the task: it is restarted once, and the timeline says so.
+ */
+async function connectorIsUp(world: World, tell: (line: string) => void): Promise<void> {
   const { CONNECT_URL: connectUrl } = world.stack.env;
   const up = (): Promise<unknown> => waitFor(() => world.connectorRuns(), 'the connector runs', 60_000);
   const { tasks } = await connectorStatus({ connectUrl, name: world.name });
   if (tasks.some(({ state }) => state === 'FAILED')) {
     await fetch(`${connectUrl}/connectors/${world.name}/restart?includeTasks=true&onlyFailed=true`, { method: 'POST' });
   }
-  await up();
+  await up().catch(async () => {
+    tell('Connect hangs, and is restarted');
+    await world.stack.stopPart('connect', 'SIGKILL');
+    await world.stack.startPart('connect');
+    await up();
+  });
 }
 
 function keepLogs(world: World, consumers: readonly Consumer[], folder: string): void {
