@@ -18,7 +18,8 @@ void runCli(process.argv.slice(2), {
   printError,
   loadApp: () => require('./app') as ReturnType<Surroundings['loadApp']>,
   loadCheck: () => require('./cli-check') as ReturnType<Surroundings['loadCheck']>,
-  loadConnectors: () => require('./cli-connectors') as ReturnType<Surroundings['loadConnectors']>,
+  loadConnectors: () =>
+    ({ ...require('./cli-connectors'), ...require('./cli-snapshot') }) as ReturnType<Surroundings['loadConnectors']>,
   loadVerify: () => require('./cli-verify') as ReturnType<Surroundings['loadVerify']>,
   loadReplay: () => require('./cli-replay') as ReturnType<Surroundings['loadReplay']>,
   loadRebuild: () => require('./cli-rebuild') as ReturnType<Surroundings['loadRebuild']>,

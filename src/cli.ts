@@ -1,7 +1,7 @@
 /** The command line: reads what was asked for, loads the settings, and runs it. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type * as check from './cli-check';
-import type * as connectors from './cli-connectors';
+import { addConnectors, type Connectors } from './cli-connector-commands';
 import { addOperations, type LoadOperations } from './cli-operations';
 import { EXIT, exitCodeOf, failureBlock } from './cli-failure';
 import type * as rebuild from './cli-rebuild';
@@ -11,7 +11,6 @@ import { addReplayOptions, addRunOptions, runCommand, type RunFlags, type RunSur
 import { addSettings, settingFlags } from './cli-settings';
 import type * as verify from './cli-verify';
 import { loadConfig, type Config } from './config';
-import { PROFILES, type Profile } from './connect/profile';
 import { createLog, type Log } from './telemetry/log';
 
 /** The service itself; `app.ts`. */
@@ -30,7 +29,7 @@ export interface Surroundings {
   /** Each part is loaded when its command runs: `--help` should not wait for the clients of Kafka and ClickHouse. */
   readonly loadApp: () => App;
   readonly loadCheck: () => Pick<typeof check, 'runCheck'>;
-  readonly loadConnectors: () => Pick<typeof connectors, 'applyCommand' | 'deleteCommand' | 'statusCommand'>;
+  readonly loadConnectors: () => Connectors;
   readonly loadVerify: () => Pick<typeof verify, 'runVerify'>;
   readonly loadReplay: () => Pick<typeof replay, 'replayCommand'>;
   readonly loadRebuild: () => Pick<typeof rebuild, 'rebuildCommand'>;
@@ -153,30 +152,7 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
   const { runService } = jobSurroundings();
   addOperations(program, { configOf, formOf, print: around.print, runService, end, load: around.operations });
 
-  const connector = program.command('connectors').description('The Debezium connector in Kafka Connect.');
-  addSettings(
-    connector.command('apply').description('Register the connector, or bring it up to date, and wait until it runs.'),
-  )
-    .addOption(
-      new Option('--profile <name>', 'the form of the records; see connectors/README.md')
-        .choices(PROFILES)
-        .default('json'),
-    )
-    .option('--whole-schema <schema>', 'capture every table of this schema, those created later too')
-    .action(async (options: { profile: Profile; wholeSchema?: string }, command: Command) => {
-      const { profile, wholeSchema } = options;
-      end(await around.loadConnectors().applyCommand(configOf(command), { profile, wholeSchema }, around.print));
-    });
-  addSettings(connector.command('delete').description('Remove the connector, its slot and its publication.')).action(
-    async (_options: unknown, command: Command) => {
-      end(await around.loadConnectors().deleteCommand(configOf(command), around.print));
-    },
-  );
-  addSettings(connector.command('status').description('Show the states of the connector and its task.'))
-    .option('--json', 'print the status as JSON')
-    .action(async (_options: unknown, command: Command) => {
-      end(await around.loadConnectors().statusCommand(configOf(command), around.print, formOf(command)));
-    });
+  addConnectors(program, { configOf, formOf, print: around.print, end, load: around.loadConnectors });
   return program;
 }
 

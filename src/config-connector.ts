@@ -1,5 +1,5 @@
 /** The settings of the connector profiles: what `connectors apply` fills into `connectors/*.json`. */
-import { address, optional, plainName, setting, tableForm, wholeNumber, word } from './config-forms';
+import { address, brokerList, oneOf, optional, plainName, setting, tableForm, wholeNumber, word } from './config-forms';
 
 const HTTP = ['http:', 'https:'] as const;
 const PORT = wholeNumber(1, 65_535);
@@ -24,6 +24,24 @@ export const CONNECTOR_SETTINGS = {
     {
       default: 'public.debezium_signal',
       example: 'ops.debezium_signal',
+    },
+  ),
+  SIGNAL_CHANNEL: setting(
+    'Connect',
+    'How connectors snapshot reaches the connector: table (SIGNAL_TABLE), or topic where the source cannot be written to (a standby). With topic, rows of a snapshot may be newer than changes that follow: a reader can see a row go back for a moment.',
+    oneOf('table', 'topic'),
+    {
+      default: 'table',
+      example: 'topic',
+    },
+  ),
+  CONNECTOR_KAFKA_BROKERS: setting(
+    'Connect',
+    'The brokers as Kafka Connect reaches them, for SIGNAL_CHANNEL=topic, where they differ from KAFKA_BROKERS.',
+    optional(brokerList),
+    {
+      default: '',
+      example: 'kafka:9092',
     },
   ),
   CONNECTOR_PG_HOST: setting(

@@ -76,6 +76,9 @@ export interface Config {
     readonly signalTable: string;
     /** Values of the profiles' placeholders, the addresses as Kafka Connect reaches them. Holds a password. */
     readonly placeholders: Readonly<Record<string, string>>;
+    readonly signalChannel: SettingValues['SIGNAL_CHANNEL'];
+    /** The brokers as Kafka Connect reaches them. */
+    readonly brokers: readonly string[];
     /** Options beyond the profile's: how the connector reaches a source that speaks TLS. */
     readonly extra: Readonly<Record<string, string>>;
   };
@@ -239,6 +242,8 @@ function toConfig(v: SettingValues, cwd: string): Config {
       name: v.CONNECTOR_NAME,
       signalTable: v.SIGNAL_TABLE,
       placeholders: placeholdersOf(v, postgres),
+      signalChannel: v.SIGNAL_CHANNEL,
+      brokers: v.CONNECTOR_KAFKA_BROKERS ?? v.KAFKA_BROKERS,
       extra: sourceTls(v, postgres),
     },
     block: { rows: v.BLOCK_ROWS, bytes: v.BLOCK_BYTES, ageMs: v.BLOCK_AGE_MS },

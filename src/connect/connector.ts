@@ -17,8 +17,8 @@ export interface ApplyOptions {
    * the source (inside Docker another address than ours), REGISTRY_URL for avro, and any of `PLACEHOLDER_DEFAULTS`.
    */
   readonly settings: Readonly<Record<string, string | undefined>>;
-  /** Options beyond the profile's, such as `database.sslmode`. */
-  readonly extra?: Readonly<Record<string, string>>;
+  /** Options beyond the profile's, such as `database.sslmode`; null takes one out. */
+  readonly extra?: Readonly<Record<string, string | null>>;
   /** The source as **we** reach it; `openPostgres(PG_URL)`. The caller closes it. */
   readonly postgres: SourceSql;
   /** Which tables; the demo captures a whole schema so that new tables arrive by themselves. */
@@ -61,12 +61,12 @@ export async function applyConnector(options: ApplyOptions): Promise<ConnectorSt
   await prepareSource({
     postgres,
     capture,
-    signalTable: valueOf(values, 'SIGNAL_TABLE'),
+    signalTable: options.extra?.['signal.data.collection'] === null ? null : valueOf(values, 'SIGNAL_TABLE'),
     publication: valueOf(values, 'PUBLICATION_NAME'),
     log,
   });
 
-  const wanted = { ...config, ...captureOptions(capture), ...options.extra };
+  const wanted = withExtra({ ...config, ...captureOptions(capture) }, options.extra ?? {});
   const done = await bringTo(connect, { name, before, wanted, deadlineMs: options.deadlineMs ?? 60_000 });
   log(`connector ${name}: ${done} (${profile}, ${describeCapture(capture)})`);
   const status = await untilRunning(connect, { name, secrets, deadlineMs: options.deadlineMs ?? 60_000 });
@@ -140,6 +140,14 @@ function captureOptions(capture: Capture): Record<string, string> {
   return { 'replica.identity.autoset.values': `${tableIncludeList(capture)}:FULL` };
 }
 
+function withExtra(
+  config: Readonly<Record<string, string>>,
+  extra: Readonly<Record<string, string | null>>,
+): Record<string, string> {
+  const entries = Object.entries({ ...config, ...extra });
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+}
+
 /** Registers or reconfigures; what runs unchanged is left alone. Says which. */
 async function bringTo(
   connect: ConnectRest,
@@ -179,7 +187,7 @@ function sameConfig(left: Readonly<Record<string, string>>, right: Readonly<Reco
   return text(left) === text(right);
 }
 
-async function untilRunning(
+export async function untilRunning(
   connect: ConnectRest,
   options: { name: string; secrets: readonly string[]; deadlineMs: number },
 ): Promise<ConnectorStatus> {
@@ -236,7 +244,7 @@ async function until(ms: number, condition: () => Promise<boolean>): Promise<boo
   return true;
 }
 
-function toStatus(name: string, raw: RawStatus | null, secrets: readonly string[]): ConnectorStatus {
+export function toStatus(name: string, raw: RawStatus | null, secrets: readonly string[]): ConnectorStatus {
   if (raw === null) return { name, state: 'MISSING', tasks: [], running: false };
   const tasks = raw.tasks.map((task) => ({
     id: task.id,

@@ -25,9 +25,20 @@ export interface ConnectRest {
   /** Ends the tasks and keeps the position in the source; `resume` starts them with the configuration of that moment. */
   stop(name: string): Promise<void>;
   resume(name: string): Promise<void>;
+  /** Tasks end and keep their place; the connector stays assigned to its worker. */
+  pause(name: string): Promise<void>;
+  /** Connector and tasks begin anew: those that failed, or all. */
+  restart(name: string, which: 'failed' | 'all'): Promise<void>;
+  /** The worker's own version, and those of the plugins that it has. */
+  versions(): Promise<{ readonly kafka: string; readonly plugins: readonly PluginVersion[] }>;
   /** Forgets the position in the source; the connector must be stopped. */
   deleteOffsets(name: string): Promise<void>;
   remove(name: string): Promise<void>;
+}
+
+export interface PluginVersion {
+  readonly className: string;
+  readonly version: string;
 }
 
 interface Answer {
@@ -100,6 +111,22 @@ export function openConnect(
     },
     async resume(name) {
       expect(await call('PUT', path(name, '/resume')), 'resume the connector');
+    },
+    async pause(name) {
+      expect(await call('PUT', path(name, '/pause')), 'pause the connector');
+    },
+    async restart(name, which) {
+      const query = `?includeTasks=true&onlyFailed=${which === 'failed' ? 'true' : 'false'}`;
+      expect(await call('POST', path(name, `/restart${query}`)), 'restart the connector');
+    },
+    async versions() {
+      const root = expect(await call('GET', ''), 'tell its version').body as { version?: string };
+      const plugins = expect(await call('GET', 'connector-plugins'), 'list its plugins').body;
+      const listed = plugins as readonly { class?: string; version?: string }[];
+      return {
+        kafka: root.version ?? '',
+        plugins: listed.map((one) => ({ className: one.class ?? '', version: one.version ?? '' })),
+      };
     },
     async deleteOffsets(name) {
       expect(await call('DELETE', path(name, '/offsets')), 'forget the position in the source');

@@ -42,6 +42,46 @@ function globToRegex(pattern: string): string {
 /** The comment on everything `connectors apply` made, so that `connectors delete` removes nothing else. */
 const OURS = 'debezium-clickhouse: made by connectors apply';
 
+/** A table as `connectors snapshot` looks at it. */
+export interface SnapshotTable {
+  /** `schema.table`. */
+  readonly table: string;
+  readonly published: boolean;
+  readonly hasPrimaryKey: boolean;
+}
+
+/** Every ordinary table, and whether the publication and an incremental snapshot can do with it. */
+export async function snapshotTables(postgres: SourceSql, publication: string): Promise<SnapshotTable[]> {
+  const rows = await postgres.query<TableRow & { published: boolean; keyed: boolean }>(
+    `SELECT n.nspname AS schema, c.relname AS name,
+            EXISTS (SELECT FROM pg_publication_tables p
+                     WHERE p.pubname = $1 AND p.schemaname = n.nspname AND p.tablename = c.relname) AS published,
+            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS keyed
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+      ORDER BY 1, 2`,
+    [publication],
+  );
+  return rows.map(({ schema, name, published, keyed }) => ({
+    table: `${schema}.${name}`,
+    published,
+    hasPrimaryKey: keyed,
+  }));
+}
+
+/** Writes a signal where the connector reads it in the order of all changes. Throws POSTGRES_QUERY_FAILED. */
+export async function sendSignalRow(
+  postgres: SourceSql,
+  table: string,
+  { id, type, data }: { readonly id: string; readonly type: string; readonly data: object },
+): Promise<void> {
+  await postgres.query(`INSERT INTO ${quoted(parseTable(table))} VALUES ($1, $2, $3)`, [
+    id,
+    type,
+    JSON.stringify(data),
+  ]);
+}
+
 interface TableRow {
   readonly schema: string;
   readonly name: string;
@@ -54,13 +94,14 @@ interface TableRow {
 export async function prepareSource(options: {
   readonly postgres: SourceSql;
   readonly capture: Capture;
-  readonly signalTable: string;
+  /** null: signals come another way. */
+  readonly signalTable: string | null;
   readonly publication: string;
   readonly log: (line: string) => void;
 }): Promise<void> {
   const { postgres, log } = options;
-  const signal = parseTable(options.signalTable);
-  await makeSignalTable(postgres, signal, log);
+  const signal = options.signalTable === null ? null : parseTable(options.signalTable);
+  if (signal !== null) await makeSignalTable(postgres, signal, log);
   const [existing] = await postgres.query<{ alltables: boolean }>(
     'SELECT puballtables AS alltables FROM pg_publication WHERE pubname = $1',
     [options.publication],
@@ -86,7 +127,7 @@ async function makeSignalTable(postgres: SourceSql, signal: TableRow, log: (line
 interface PublicationOptions {
   readonly postgres: SourceSql;
   readonly capture: Capture;
-  readonly signal: TableRow;
+  readonly signal: TableRow | null;
   readonly publication: string;
   readonly log: (line: string) => void;
 }
@@ -96,7 +137,7 @@ async function createPublication(options: PublicationOptions): Promise<void> {
   const name = quoteName(publication);
   const wholeSchema = capture.kind === 'whole-schema' && (await canPublishSchema(postgres));
   if (wholeSchema) {
-    const separate = signal.schema === capture.schema ? '' : `, TABLE ${quoted(signal)}`;
+    const separate = signal === null || signal.schema === capture.schema ? '' : `, TABLE ${quoted(signal)}`;
     await postgres.query(`CREATE PUBLICATION ${name} FOR TABLES IN SCHEMA ${quoteName(capture.schema)}${separate}`);
     log(`publication ${publication}: created for schema ${capture.schema}; tables created later belong to it`);
   } else {
@@ -121,19 +162,17 @@ async function extendPublication(options: PublicationOptions): Promise<void> {
   if (missing.length === 0) return;
   await postgres.query(`ALTER PUBLICATION ${quoteName(publication)} ADD TABLE ${missing.map(quoted).join(', ')}`);
   log(`publication ${publication}: ${listed(missing)} added`);
-  for (const table of missing.filter((added) => quoted(added) !== quoted(signal))) log(snapshotAdvice(table, signal));
+  const isSignal = (table: TableRow): boolean => signal !== null && quoted(table) === quoted(signal);
+  for (const table of missing.filter((added) => !isSignal(added))) log(snapshotAdvice(table));
 }
 
 /** A table that joins later is streamed from now on; the rows it has already come only when asked for. */
-function snapshotAdvice(table: TableRow, signal: TableRow): string {
-  const data = JSON.stringify({ type: 'incremental', 'data-collections': [`${table.schema}.${table.name}`] });
-  return (
-    `the rows that ${table.schema}.${table.name} has already are not sent by themselves; to send them: ` +
-    `INSERT INTO ${quoted(signal)} VALUES (gen_random_uuid()::text, 'execute-snapshot', '${data.replace(/'/g, "''")}');`
-  );
+function snapshotAdvice({ schema, name }: TableRow): string {
+  const table = `${schema}.${name}`;
+  return `the rows that ${table} has already are not sent by themselves; to send them: debezium-clickhouse connectors snapshot --tables '${table.replace(/'/g, String.raw`'\\''`)}'`;
 }
 
-async function capturedTables(postgres: SourceSql, capture: Capture, signal: TableRow): Promise<TableRow[]> {
+async function capturedTables(postgres: SourceSql, capture: Capture, signal: TableRow | null): Promise<TableRow[]> {
   // Leaves of partitioned tables: each has its own topic unless publish.via.partition.root is set.
   const all = await postgres.query<TableRow>(
     `SELECT n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -146,7 +185,8 @@ async function capturedTables(postgres: SourceSql, capture: Capture, signal: Tab
     .join('|');
   const wanted = new RegExp(`^(?:${pattern})$`);
   const tables = all.filter((table) => wanted.test(`${table.schema}.${table.name}`));
-  return tables.some((table) => quoted(table) === quoted(signal)) ? tables : [...tables, signal];
+  if (signal === null || tables.some((table) => quoted(table) === quoted(signal))) return tables;
+  return [...tables, signal];
 }
 
 /** FOR TABLES IN SCHEMA needs a superuser, and PostgreSQL 15. */

@@ -1,0 +1,169 @@
+/** The commands for the connector on the real Kafka Connect: its life, and snapshots while it runs. */
+import { withSession } from '../../src/postgres/client';
+import { scenario, withLogs } from '../harness/scenario';
+import { waitFor } from '../harness/wait-for';
+import { openWorld, type World } from '../harness/world';
+
+jest.setTimeout(120_000);
+
+interface Shown {
+  readonly state: string;
+  readonly running: boolean;
+  readonly tasks: readonly { readonly state: string; readonly trace: string }[];
+  readonly steps: readonly string[];
+  readonly tables: readonly { readonly table: string; readonly rows: number; readonly done: boolean }[];
+}
+
+describe('connectors', () => {
+  let world: World;
+  let env: Record<string, string>;
+
+  const prepare = async (): Promise<void> => {
+    world = await openWorld();
+    const { host, port } = world.stack.sourceForConnect;
+    env = { CONNECTOR_PG_HOST: host, CONNECTOR_PG_PORT: port, TABLES_INCLUDE: 'public.*', HEARTBEAT_MS: '1000' };
+    await world.sql(
+      'CREATE TABLE item (id int PRIMARY KEY, name text)',
+      `INSERT INTO item SELECT i, 'item ' || i FROM generate_series(1, 2500) i`,
+    );
+    // Registered as the harness does, so that it is removed with the world whatever happens here.
+    await world.connect({ capture: { kind: 'tables', include: ['public.*'], exclude: [] } });
+    await world.service.start();
+    await world.mirrorEquals('item');
+  };
+
+  const connectors = (...args: readonly string[]) => world.command(['connectors', ...args], env);
+  const json = async (...args: readonly string[]): Promise<Shown & { code: number | null }> => {
+    const { code, stdout, stderr } = await connectors(...args, '--json');
+    if (stdout === '') throw new Error(stderr);
+    return { ...(JSON.parse(stdout) as Shown), code };
+  };
+  const countOf = async (table: string, op: string): Promise<number> =>
+    (await world.auditRows(table)).filter((row) => row.op === op).length;
+
+  beforeAll(() => withLogs('the preparation', prepare));
+  afterAll(() => world.close());
+
+  scenario('apply adds a table that came later to the publication and says how to send its rows', async () => {
+    await world.sql(
+      'CREATE TABLE "Odd (name)" (id int PRIMARY KEY, name text)',
+      `INSERT INTO "Odd (name)" SELECT i, 'odd' FROM generate_series(1, 50) i`,
+      'CREATE TABLE keyless (n int)',
+      'ALTER TABLE keyless REPLICA IDENTITY FULL',
+      'INSERT INTO keyless SELECT generate_series(1, 20)',
+    );
+    const applied = await json('apply');
+    expect([applied.code, applied.running]).toEqual([0, true]);
+    expect(applied.steps.join('\n')).toContain(`connectors snapshot --tables 'public.Odd (name)'`);
+    expect(await json('apply')).toMatchObject({
+      code: 0,
+      steps: [expect.stringContaining('unchanged'), expect.anything()],
+    });
+  });
+
+  scenario(
+    'an incremental snapshot sends the rows of the tables once more, beside the stream, and ends when it is done',
+    async () => {
+      await world.sql(`UPDATE item SET name = 'changed' WHERE id <= 10`);
+      const taken = await json('snapshot', '--tables', 'public.item');
+      const item = { table: 'public.item', rows: 2500, done: true };
+      expect(taken).toMatchObject({ code: 0, state: 'completed', tables: [item] });
+      await waitFor(async () => (await countOf('item', 'r')) === 5000, 'the rows were sent a second time');
+      await world.mirrorEquals('item');
+    },
+  );
+
+  scenario('a blocking snapshot does too, of tables without a key and with odd names', async () => {
+    const { code, stdout, stderr } = await connectors(
+      'snapshot',
+      '--type',
+      'blocking',
+      '--tables',
+      'public.keyless,public.Odd (name)',
+    );
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/public.keyless: 20 rows\n.*Odd \(name\): 50 rows/)]);
+    expect(stderr).not.toContain('error');
+    await waitFor(async () => (await countOf('keyless', 'r')) === 20, 'the rows of the keyless table came');
+  });
+
+  scenario('only the rows that fulfil a condition are sent', async () => {
+    const before = await countOf('item', 'r');
+    const taken = await json('snapshot', '--tables', 'public.item', '--where', 'id > 2490');
+    expect(taken.code).toBe(0);
+    await waitFor(async () => (await countOf('item', 'r')) >= before + 10, 'the ten rows came');
+    expect(await countOf('item', 'r')).toBe(before + 10);
+  });
+
+  scenario('a snapshot is refused for what the connector would pass over without a word', async () => {
+    const refusals = [
+      [['--tables', 'public.nowhere'], 'is not there'],
+      [['--tables', 'public.keyless'], 'has no primary key'],
+      [['--tables', 'public.Odd (name)'], 'has a name that incremental'],
+    ] as const;
+    for (const [args, words] of refusals) {
+      const { code, stderr } = await connectors('snapshot', ...args);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(words)]);
+    }
+    await world.sql('CREATE TABLE unpublished (id int PRIMARY KEY)');
+    const { stderr } = await connectors('snapshot', '--tables', 'public.unpublished');
+    expect(stderr).toContain("not in the connector's publication");
+  });
+
+  scenario('a running incremental snapshot is stopped, and the one who watches is told', async () => {
+    const signalsWaiting = async (): Promise<number> => {
+      const rows = await world.postgres.query(
+        `SELECT FROM pg_locks WHERE relation = 'debezium_signal'::regclass AND NOT granted`,
+      );
+      return rows.length;
+    };
+    // Both signals are held back and let go together, so that the stop comes right behind the first chunk.
+    const watching = await withSession(world.settings['PG_URL'] ?? '', async (session) => {
+      await session.query('BEGIN');
+      await session.query('LOCK TABLE debezium_signal IN SHARE MODE');
+      const shown = json('snapshot', '--tables', 'public.item');
+      await waitFor(async () => (await signalsWaiting()) === 1, 'the first signal is about to be written');
+      const stopping = json('snapshot', '--stop');
+      await waitFor(async () => (await signalsWaiting()) === 2, 'the second signal is about to be written');
+      await session.query('COMMIT');
+      expect((await stopping).code).toBe(0);
+      return { shown };
+    });
+    expect(await watching.shown).toMatchObject({
+      code: 1,
+      state: 'stopped',
+      tables: [{ table: 'public.item', done: false }],
+    });
+    await world.mirrorEquals('item');
+  });
+
+  scenario('pause and resume are waited for, and keep the place', async () => {
+    expect(await json('pause')).toMatchObject({ code: 0, state: 'PAUSED', running: false });
+    expect((await json('status')).code).toBe(1);
+    const refused = await connectors('snapshot', '--tables', 'public.item');
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('does not run')]);
+    expect((await connectors('restart')).stderr).toContain('connectors resume');
+    await world.sql(`UPDATE item SET name = 'while it rested' WHERE id = 1`);
+    expect(await json('resume')).toMatchObject({ code: 0, state: 'RUNNING', running: true });
+    await world.mirrorEquals('item');
+  });
+
+  scenario('restart brings a failed task back, and leaves a running one alone unless told otherwise', async () => {
+    expect(await json('restart')).toMatchObject({ code: 0, running: true });
+    await world.sql(`ALTER PUBLICATION ${world.name} RENAME TO ${world.name}_gone`);
+    const failed = await connectors('restart', '--all');
+    expect([failed.code, failed.stderr]).toEqual([3, expect.stringContaining('Publication autocreation is disabled')]);
+    expect(await json('status')).toMatchObject({ code: 1, tasks: [{ state: 'FAILED' }] });
+    await world.sql(`ALTER PUBLICATION ${world.name}_gone RENAME TO ${world.name}`);
+    await world.sql(`UPDATE item SET name = 'while it had failed' WHERE id = 2`);
+    expect(await json('restart')).toMatchObject({ code: 0, running: true });
+    expect(await json('restart', '--all')).toMatchObject({ code: 0, running: true });
+    await world.mirrorEquals('item');
+  });
+
+  scenario('delete takes everything away, and there is nothing left to restart', async () => {
+    expect(await json('delete')).toMatchObject({ code: 0, state: 'MISSING' });
+    const slots = await world.postgres.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [world.name]);
+    expect(slots).toEqual([]);
+    expect((await connectors('restart')).stderr).toContain('there is no connector');
+  });
+});
