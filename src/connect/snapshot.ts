@@ -155,10 +155,15 @@ export function follow(
     case 'ABORTED':
       return { ...progress, state: 'stopped' };
     case 'COMPLETED':
-      return progress.state === 'stopped' ? progress : { ...progress, state: 'completed' };
+      // A stop that takes the last table away is told as an end, too.
+      return { ...progress, state: of.kind === 'blocking' || allDone(progress) ? 'completed' : 'stopped' };
     default:
       return progress;
   }
+}
+
+function allDone({ state, tables }: SnapshotProgress): boolean {
+  return state !== 'stopped' && [...tables.values()].every(({ done }) => done);
 }
 
 function withTable(

@@ -56,6 +56,10 @@ describe('the progress of a snapshot', () => {
     expect(after([note('STARTED'), note('ABORTED', {}, 'other'), note('COMPLETED')]).state).toBe('stopped');
   });
 
+  test('is stopped where it ends before its tables do', () => {
+    expect(after([note('STARTED'), chunk(1), note('COMPLETED')]).state).toBe('stopped');
+  });
+
   test('passes over another snapshot, and knows a blocking one by its kind only', () => {
     expect(after([note('STARTED', {}, 'other'), note('COMPLETED', {}, 'other')]).state).toBe('asked');
     const first = { ...note('COMPLETED', {}, 'own id'), aggregate: 'Initial Snapshot' };
