@@ -95,6 +95,7 @@ export async function insertsOf(
       alone: nothing,
       rebuild: nothing,
       refresh: nothing,
+      reopen: nothing,
       recheck: nothing,
     },
   };
@@ -109,7 +110,14 @@ function mirroredTable(layout: MirrorLayout, target: TargetTable): MirroredTable
   const name = `${target.database}.${target.name}`;
   const found = tables.get(name);
   if (found !== undefined) return found;
-  const made = { name: layout.table, layout, transcoder: compileTranscoder(layout), target, wholeBefore: true };
+  const made = {
+    name: layout.table,
+    layout,
+    transcoder: compileTranscoder(layout),
+    target,
+    wholeBefore: true,
+    earlier: null,
+  };
   tables.set(name, made);
   return made;
 }

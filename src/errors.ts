@@ -40,7 +40,6 @@ export const ERROR_CODES = {
   TABLE_WITHOUT_KEY: 'table',
   TABLE_UNKNOWN: 'table',
   TABLE_NAME_TAKEN: 'table',
-  TABLE_TYPE_CHANGED: 'table',
   TABLE_COLUMN_RESERVED: 'table',
   VERIFY_TIMED_OUT: 'stop',
   REQUEST_FAILED: 'stop',

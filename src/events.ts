@@ -81,6 +81,8 @@ export type ServiceEvent =
     } & TopicPartition)
   | ({ readonly tag: 'loss-accepted'; readonly start: number; readonly end: number } & TopicPartition)
   | { readonly tag: 'rows-lost-in-rebuild'; readonly table: string; readonly lost: number }
+  /** `rows` null: all that were there before the column. */
+  | { readonly tag: 'values-unknown'; readonly table: string; readonly column: string; readonly rows: number | null }
   | { readonly tag: 'table-not-mirrored'; readonly table: string; readonly code: TableCode; readonly reason: string }
   | Waiting
   | { readonly tag: 'back-again'; readonly outside: Outside; readonly afterMs: number }
@@ -155,6 +157,12 @@ export function describe(event: ServiceEvent): Description {
       const { table, lost } = event;
       const message = `the mirror of ${table} lacks ${lost} rows whose values changes does not hold; take a new snapshot of it`;
       return { level: 'error', message, fields: { event: event.tag, table, lost } };
+    }
+    case 'values-unknown': {
+      const { table, column, rows } = event;
+      const which = rows === null ? 'the rows that were there before it' : `${rows} rows`;
+      const message = `PostgreSQL set ${column} of ${table} in ${which} without an event; it is NULL there until a new snapshot of the table, see docs/schema-changes.md`;
+      return { level: 'error', message, fields: { event: event.tag, table, column, rows: rows ?? -1 } };
     }
     case 'table-not-mirrored': {
       const { table, code, reason } = event;

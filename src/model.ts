@@ -153,6 +153,17 @@ export interface SourceColumn {
   readonly notNull: boolean;
   /** GENERATED … STORED or VIRTUAL: not in streaming rows before PostgreSQL 18. */
   readonly generated: boolean;
+  /** `pg_attribute.attnum`: what a column keeps when it is renamed. 0 where it is not known. */
+  readonly attnum?: number;
+  /** The transaction that made or altered the column last; 32 bits, they come round again. */
+  readonly alteredBy?: number;
+  /**
+   * What rows that were there before the column read in it (`attmissingval`), as JSON by `array_to_json`: ADD COLUMN with a
+   * constant default rewrites no row and sends no event.
+   */
+  readonly missing?: string;
+  /** Rows that were there before the column have a value that no event tells: its default was computed for each. */
+  readonly filled?: true;
 }
 
 /** A source table as the PostgreSQL catalogue has it. */
@@ -164,9 +175,19 @@ export interface SourceTable {
   readonly columns: readonly SourceColumn[];
   /** Names of the primary key's columns in key order, else of a unique index over NOT NULL columns; empty if there is none. */
   readonly key: readonly string[];
+  /** `pg_class.oid`: another one under the same name is another table. 0 where it is not known. */
+  readonly oid?: number;
+  /** The transaction that made the table, and the newest one that altered its columns or key. */
+  readonly madeBy?: number;
+  readonly alteredBy?: number;
 }
 
 /** `schema.name` of a source table, the form that settings, logs and errors use. */
 export function tableName(table: { readonly schema: string; readonly name: string }): string {
   return `${table.schema}.${table.name}`;
+}
+
+/** Whether a transaction id was given out after another; they come round again after 2^32. */
+export function isLater(xid: number, than: number): boolean {
+  return ((xid - than) | 0) > 0;
 }

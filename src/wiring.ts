@@ -22,13 +22,14 @@ import type { DeliveryLimits, DeliveryPorts } from './delivery/ports';
 import { fillFromChanges } from './delivery/rebuild';
 import { rebuildMarks } from './delivery/rebuild-marks';
 import { createSchemas, type Schemas } from './delivery/schemas';
+import { tableKnowledge, type Catalogue } from './delivery/table-knowledge';
 import { createTables } from './delivery/tables';
 import { ServiceError } from './errors';
 import type { Emit } from './events';
 import type { Log } from './kafka/log';
 import { OP, tableName } from './model';
 import type { Filter } from './pipeline';
-import { readTable } from './postgres/catalogue';
+import { catalogueState, readTable } from './postgres/catalogue';
 import type { Postgres } from './postgres/client';
 import { openRegistry } from './registry/client';
 import { pause } from './retry';
@@ -130,7 +131,8 @@ export function operationsOf(
     forgetting: {
       eraser: openEraser(clickhouse, machinery),
       mirrorOf: async (schema, name) =>
-        (await ports.tables.open({ source: '', db: '', schema, name })).mirrored?.target ?? null,
+        (await ports.tables.open({ source: '', db: '', schema, name }, { upTo: -1, shownBy: null })).mirrored?.target ??
+        null,
       emit,
     },
   });
@@ -156,6 +158,23 @@ export function schemasOf({ registry }: Config, emit: Emit): Schemas {
   return createSchemas({ fetch: client === null ? null : (ref) => client.schema(ref), emit, sleep: pause });
 }
 
+function catalogueOf(postgres: Postgres, emit: Emit): Catalogue {
+  const query = (sql: string, params: readonly unknown[]): Promise<object[]> => postgres.query(sql, params);
+  return {
+    async table(schema, name) {
+      const startedAt = performance.now();
+      const table = await readTable(query, schema, name);
+      emit({
+        tag: 'catalogue-read',
+        table: tableName({ schema, name }),
+        ms: Math.round(performance.now() - startedAt),
+      });
+      return table;
+    },
+    state: (schema, name) => catalogueState(query, schema, name),
+  };
+}
+
 export function portsOf({
   config,
   clickhouse,
@@ -175,16 +194,12 @@ export function portsOf({
   const { guardSeconds, insertSeconds } = limits;
   const store = openMirrorStore(clickhouse, databases, control);
   const tables = createTables({
-    readTable:
-      postgres === null
-        ? null
-        : async (schema, name) => {
-            const startedAt = performance.now();
-            const table = await readTable((sql, params) => postgres.query(sql, params), schema, name);
-            const ms = Math.round(performance.now() - startedAt);
-            emit({ tag: 'catalogue-read', table: tableName({ schema, name }), ms });
-            return table;
-          },
+    knowledge: tableKnowledge({
+      catalogue: postgres === null ? null : catalogueOf(postgres, emit),
+      memory: control,
+      emit,
+      signal,
+    }),
     store,
     routes: config.tables.routes,
     fill: (of) => fillFromChanges({ ...of, guardSeconds, insertSeconds }, { lookUps: answers, glance, insert }),

@@ -1,7 +1,7 @@
 /** The statements that make and widen what a mirrored table has in ClickHouse: its mirror, its view, the view of its changes. */
 import { changeExpression } from './change-expression';
 import type { MirrorColumn, MirrorLayout } from './mirror-layout';
-import { nullableType } from './mirror-type';
+import { columnComment, type MirrorStep } from './mirror-plan';
 import { quoteName, quoteText } from './quote';
 
 export { quoteName, quoteText };
@@ -74,7 +74,10 @@ export interface MirrorPlace {
  * possible while a repeated one could still arrive; small granules make look-ups of scattered keys cheap.
  */
 export function createMirrorSql({ layout, databases, name }: MirrorPlace, as: string = mirrorName(name)): string {
-  const columns = [...layout.columns.map((column) => `${quoteName(column.name)} ${column.type}`), ...META];
+  const columns = [
+    ...layout.columns.map((column) => `${quoteName(column.name)} ${columnRest(layout, column)}`),
+    ...META,
+  ];
   const key = layout.key.map((index) => quoteName(layout.columns[index]?.name ?? ''));
   return (
     `CREATE TABLE ${quoteName(databases.machinery)}.${quoteName(as)} (${columns.join(', ')}) ` +
@@ -120,21 +123,30 @@ function newValue(column: MirrorColumn): string {
   return `if(has(unavailable, ${quoteText(column.name)}), ${nothing}, ${value})`;
 }
 
-/** Adds a source column that appeared later, before our own columns: Nullable, since earlier rows never had it. */
-export function addColumnSql({ layout, databases, name }: MirrorPlace, column: MirrorColumn): string {
-  const index = layout.columns.findIndex((other) => other.name === column.name);
-  const previous = layout.columns[index - 1];
-  const place = previous === undefined ? 'FIRST' : `AFTER ${quoteName(previous.name)}`;
-  return (
-    `ALTER TABLE ${quoteName(databases.machinery)}.${quoteName(mirrorName(name))} ` +
-    `ADD COLUMN IF NOT EXISTS ${quoteName(column.name)} ${nullableType(column.type)} ${place}`
-  );
+/** Type, default and comment. The default is what parts that were written before the column read in it. */
+function columnRest(layout: MirrorLayout, column: MirrorColumn): string {
+  const { missing, type } = column;
+  const image = missing === undefined ? null : quoteText(`{${JSON.stringify(column.name)}:${missing}}`);
+  const value = image === null ? '' : ` DEFAULT CAST(${changeExpression(column, image)}, ${quoteText(type)})`;
+  const comment = columnComment(layout, column);
+  return `${type}${value}${comment === '' ? '' : ` COMMENT ${quoteText(comment)}`}`;
 }
 
-/** Lets a column hold NULL: its source column dropped NOT NULL. Rewrites the column's parts in the background. */
-export function allowNullSql({ databases, name }: MirrorPlace, column: MirrorColumn): string {
-  return (
-    `ALTER TABLE ${quoteName(databases.machinery)}.${quoteName(mirrorName(name))} ` +
-    `MODIFY COLUMN ${quoteName(column.name)} ${nullableType(column.type)}`
-  );
+/** The statement of a step in place; new columns stand before our own. May be repeated. */
+export function mirrorStepSql({ layout, databases, name }: MirrorPlace, step: MirrorStep): string {
+  const { column } = step;
+  const table = `${quoteName(databases.machinery)}.${quoteName(mirrorName(name))}`;
+  const own = `${quoteName(column.name)} ${columnRest(layout, column)}`;
+  switch (step.kind) {
+    case 'rename':
+      return `ALTER TABLE ${table} RENAME COLUMN IF EXISTS ${quoteName(step.from)} TO ${quoteName(column.name)}`;
+    case 'modify':
+      return `ALTER TABLE ${table} MODIFY COLUMN ${own}`;
+    case 'add': {
+      const index = layout.columns.findIndex((other) => other.name === column.name);
+      const previous = layout.columns[index - 1];
+      const place = previous === undefined ? 'FIRST' : `AFTER ${quoteName(previous.name)}`;
+      return `ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${own} ${place}`;
+    }
+  }
 }

@@ -1,12 +1,18 @@
 /** The columns, key and omissions of one table's mirror, worked out from the PostgreSQL catalogue. */
 import type { TableCode } from '../errors';
 import type { SourceColumn, SourceTable } from '../model';
-import { mirrorType, nullableType, type MirrorType } from './mirror-type';
+import { missingValue } from './missing-value';
+import { mirrorType, type MirrorType } from './mirror-type';
 
 /** A column of a mirror that holds a source column. */
 export interface MirrorColumn extends MirrorType {
   readonly name: string;
   readonly notNull: boolean;
+  /** The source column's number and type, by which a mirror knows it again; absent where the catalogue did not say. */
+  readonly attnum?: number;
+  readonly sourceType?: string;
+  /** What a row has in this column whose image lacks it: JSON as an image has it under our profile. */
+  readonly missing?: string;
 }
 
 /** Why a source column is not in the mirror. */
@@ -31,6 +37,10 @@ export interface ImageField {
 export interface MirrorLayout {
   readonly schema: string;
   readonly table: string;
+  /** `pg_class.oid` of the source, 0 where it is not known. */
+  readonly oid?: number;
+  /** The transaction that altered the source last, 0 where it is not known. */
+  readonly alteredBy?: number;
   readonly columns: readonly MirrorColumn[];
   /** Indexes into `columns`, in key order; never empty. */
   readonly key: readonly number[];
@@ -85,6 +95,8 @@ export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
   return {
     schema: table.schema,
     table: table.name,
+    oid: table.oid ?? 0,
+    alteredBy: table.alteredBy ?? 0,
     columns,
     key,
     omitted,
@@ -96,14 +108,27 @@ export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
 function mirrorColumn(column: SourceColumn, inKey: boolean): MirrorColumn | OmittedReason {
   if (column.generated) return 'generated';
   const found = mirrorType(column, inKey);
-  return found === null ? 'unsupported-type' : { ...found, name: column.name, notNull: inKey || column.notNull };
+  if (found === null) return 'unsupported-type';
+  const missing = missingValue(column, found.codec);
+  return {
+    ...found,
+    name: column.name,
+    notNull: inKey || column.notNull,
+    ...(column.attnum ? { attnum: column.attnum, sourceType: column.type } : {}),
+    ...(missing === null ? {} : { missing }),
+  };
 }
 
-function fingerprint(columns: readonly MirrorColumn[], fields: readonly ImageField[], key: readonly number[]): string {
+export function fingerprint(
+  columns: readonly MirrorColumn[],
+  fields: readonly ImageField[],
+  key: readonly number[],
+): string {
   return JSON.stringify([
-    columns.map(({ name, type, codec: { form, width, precision, scale, array } }) => [
+    columns.map(({ name, type, missing, codec: { form, width, precision, scale, array } }) => [
       name,
       type,
+      missing,
       form,
       width,
       precision,
@@ -122,39 +147,4 @@ export function ignoreFields(layout: MirrorLayout, names: Iterable<string>): Mir
   if (ignored.length === 0) return layout;
   const fields = [...layout.fields, ...ignored];
   return { ...layout, fields, fingerprint: fingerprint(layout.columns, fields, layout.key) };
-}
-
-/** A layout as a mirror that already stands can hold it, and what must be altered first. */
-export interface FittedLayout {
-  readonly layout: MirrorLayout;
-  /** Columns to add with `addColumnSql`. */
-  readonly missing: readonly MirrorColumn[];
-  /** Columns that must learn to hold NULL, by `allowNullSql`. */
-  readonly allowNull: readonly MirrorColumn[];
-}
-
-/**
- * Fits the layout of the catalogue to a standing mirror. A column that is Nullable there stays so; one that is new is
- * added as Nullable. `TABLE_TYPE_CHANGED` names a column of another type. `standing`: the mirror's types by column name.
- */
-export function fitLayout(layout: MirrorLayout, standing: ReadonlyMap<string, string>): FittedLayout | MirrorRefusal {
-  const missing: MirrorColumn[] = [];
-  const allowNull: MirrorColumn[] = [];
-  const columns: MirrorColumn[] = [];
-  for (const [index, column] of layout.columns.entries()) {
-    const type = standing.get(column.name);
-    const inKey = layout.key.includes(index);
-    const nullable = { ...column, type: nullableType(column.type) };
-    if (type === column.type) columns.push(column);
-    else if (inKey) return { code: 'TABLE_TYPE_CHANGED', column: column.name };
-    else if (type === undefined) missing.push(nullable);
-    else if (nullableType(type) !== nullable.type) return { code: 'TABLE_TYPE_CHANGED', column: column.name };
-    else if (type !== nullable.type) allowNull.push(nullable);
-    if (type !== column.type) columns.push(nullable);
-  }
-  return {
-    layout: { ...layout, columns, fingerprint: fingerprint(columns, layout.fields, layout.key) },
-    missing,
-    allowNull,
-  };
 }

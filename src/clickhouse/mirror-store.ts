@@ -6,8 +6,6 @@ import type { WideId } from '../plan/audit-rows';
 import type { ClickHouse } from './client';
 import type { Control } from './control';
 import {
-  addColumnSql,
-  allowNullSql,
   changesViewComment,
   changesViewName,
   createChangesViewSql,
@@ -15,6 +13,7 @@ import {
   DDL_SETTINGS,
   mirrorComment,
   mirrorName,
+  mirrorStepSql,
   publicName,
   quoteName,
   quoteText,
@@ -24,8 +23,10 @@ import {
 } from './ddl';
 import { atView, createLookBackSql, historyView, lookBackComment, type LookBackView } from './ddl-history';
 import type { TargetTable } from './insert';
-import { fitLayout, type MirrorLayout } from './mirror-layout';
+import type { MirrorLayout } from './mirror-layout';
+import { planMirror, stepChange, type MirrorChange, type MirrorPlan, type StandingColumn } from './mirror-plan';
 import { mirrorShadows } from './mirror-shadow';
+import { recordSchemaChanges, type ShownBy } from './schema-changes';
 
 export interface WantedMirror {
   readonly layout: MirrorLayout;
@@ -35,6 +36,8 @@ export interface WantedMirror {
   readonly visible: readonly string[];
   /** `rebuild`: make it anew even if it stands as it should. */
   readonly mirror: 'keep' | 'rebuild';
+  /** The record that showed the columns as they are; null where it was none. */
+  readonly shownBy: ShownBy | null;
   /** Fills a new mirror from `changes` before anybody sees it. `layout` has the types that the table really has. */
   readonly fill: (shadow: TargetTable, layout: MirrorLayout) => Promise<void>;
 }
@@ -46,10 +49,19 @@ export interface StandingMirror {
   readonly made: 'kept' | 'created';
 }
 
+/** A mirror that can be brought in line only by making it anew. */
+export interface OutdatedMirror {
+  readonly made: 'outdated';
+  readonly changes: readonly MirrorChange[];
+}
+
 export interface MirrorStore {
   viewName(schema: string, table: string): string;
-  /** Makes the mirror and its views, or brings them in line. A code where that cannot be. */
-  ensureMirror(wanted: WantedMirror): Promise<StandingMirror | TableCode>;
+  /**
+   * Makes the mirror and its views, or brings them in line. A code where that cannot be; the changes that stand in the way
+   * where the mirror must be made anew, which only who has it alone may do.
+   */
+  ensureMirror(wanted: WantedMirror): Promise<StandingMirror | TableCode | OutdatedMirror>;
   /** True while the table of that name has that UUID and was filled from the `changes` that stands. */
   stands(table: TargetTable): Promise<boolean>;
   /** Drops a mirror in the making, so that it never takes the place of the one that stands. */
@@ -128,19 +140,42 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     }
   };
 
-  /** Adds the columns that are missing and lets those hold NULL that must; a code when a column has another type. */
-  const align = async (place: MirrorPlace): Promise<MirrorLayout | TableCode> => {
-    const fitted = fitLayout(place.layout, await columnTypes(databases.machinery, mirrorName(place.name)));
-    if ('code' in fitted) return fitted.code;
-    for (const column of fitted.missing) await clickhouse.command(addColumnSql(place, column), DDL_SETTINGS);
-    for (const column of fitted.allowNull) await clickhouse.command(allowNullSql(place, column), DDL_SETTINGS);
-    return fitted.layout;
+  const plan = async (place: MirrorPlace): Promise<MirrorPlan> => {
+    const where = `database = ${quoteText(databases.machinery)}`;
+    const name = quoteText(mirrorName(place.name));
+    const columns = await clickhouse.query<StandingColumn>(
+      `SELECT name, type, comment FROM system.columns WHERE ${where} AND table = ${name} ORDER BY position`,
+    );
+    const [table] = await clickhouse.query<{ sorting_key: string }>(
+      `SELECT sorting_key FROM system.tables WHERE ${where} AND name = ${name}`,
+    );
+    return planMirror(place.layout, columns, table?.sorting_key ?? '');
   };
 
-  const lookBackNameTaken = async (place: MirrorPlace): Promise<boolean> => {
-    for (const { name, comment } of lookBackViews(place)) {
-      const standing = await find(databases.machinery, name);
-      if (standing !== null && !standing.comment.startsWith(`${comment} (`)) return true;
+  /** Takes the steps of a plan and writes them down. Two processes may do so at once. */
+  const align = async (
+    place: MirrorPlace,
+    { steps }: Extract<MirrorPlan, { kind: 'in-place' }>,
+    shownBy: ShownBy | null,
+  ): Promise<void> => {
+    for (const step of steps) {
+      const statement = mirrorStepSql(place, step);
+      await clickhouse.command(statement, DDL_SETTINGS);
+      const changes = [stepChange(step)];
+      await recordSchemaChanges(clickhouse, databases.machinery, { layout: place.layout, shownBy, statement, changes });
+    }
+  };
+
+  /** Whether something that is not ours, or is of another source, has the name of one of the views. */
+  const isNameTaken = async (place: MirrorPlace): Promise<boolean> => {
+    const { layout, name } = place;
+    const isOther = (standing: Standing | null, comment: string): boolean =>
+      standing !== null && standing.comment !== comment;
+    if (isOther(await find(databases.views, name), viewComment(layout))) return true;
+    if (isOther(await find(databases.machinery, changesViewName(name)), changesViewComment(layout))) return true;
+    for (const view of lookBackViews(place)) {
+      const standing = await find(databases.machinery, view.name);
+      if (standing !== null && !standing.comment.startsWith(`${view.comment} (`)) return true;
     }
     return false;
   };
@@ -162,29 +197,45 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     }
   };
 
+  /** Null if another process made it meanwhile. */
+  const makeAnew = async (wanted: WantedMirror): Promise<StandingMirror | null> => {
+    const { layout, view, visible, shownBy } = wanted;
+    const place: MirrorPlace = { layout, databases, name: view };
+    const found = (await find(databases.machinery, mirrorName(view))) === null ? null : await plan(place);
+    const table = await build(wanted);
+    if (table === null) return null;
+    await ensureViews(place, visible);
+    const changes = found?.kind === 'rebuild' ? found.changes : [];
+    const statement = 'made anew from changes';
+    await recordSchemaChanges(clickhouse, databases.machinery, { layout, shownBy, statement, changes });
+    return { table, layout, made: 'created' };
+  };
+
+  const keep = async (
+    { layout, view, visible, shownBy }: WantedMirror,
+    uuid: string,
+  ): Promise<StandingMirror | OutdatedMirror> => {
+    const found = await plan({ layout, databases, name: view });
+    if (found.kind === 'rebuild') return { made: 'outdated', changes: found.changes };
+    const place: MirrorPlace = { layout: found.layout, databases, name: view };
+    await align(place, found, shownBy);
+    await ensureViews(place, visible);
+    return { table: targetTable(mirrorName(view), uuid), layout: found.layout, made: 'kept' };
+  };
+
   return {
     viewName: publicName,
     async ensureMirror(wanted) {
-      const { layout, view, visible } = wanted;
-      const place: MirrorPlace = { layout, databases, name: view };
-      const taken = (standing: Standing | null, comment: string): boolean =>
-        standing !== null && standing.comment !== comment;
+      const { layout, view } = wanted;
       const mirror = await find(databases.machinery, mirrorName(view));
-      if (taken(await find(databases.views, view), viewComment(layout)) || taken(mirror, mirrorComment(layout)))
+      if (
+        (await isNameTaken({ layout, databases, name: view })) ||
+        (mirror && mirror.comment !== mirrorComment(layout))
+      )
         return 'TABLE_NAME_TAKEN';
-      if (taken(await find(databases.machinery, changesViewName(view)), changesViewComment(layout)))
-        return 'TABLE_NAME_TAKEN';
-      if (await lookBackNameTaken(place)) return 'TABLE_NAME_TAKEN';
-      if (wanted.mirror === 'rebuild' || mirror === null || !(await isKnown(mirrorName(view), mirror.uuid))) {
-        const table = await build(wanted);
-        if (table === null) return this.ensureMirror(wanted);
-        await ensureViews(place, visible);
-        return { table, layout, made: 'created' };
-      }
-      const aligned = await align(place);
-      if (typeof aligned === 'string') return aligned;
-      await ensureViews({ ...place, layout: aligned }, visible);
-      return { table: targetTable(mirrorName(view), mirror.uuid), layout: aligned, made: 'kept' };
+      const isNew = mirror === null || !(await isKnown(mirrorName(view), mirror.uuid));
+      const made = wanted.mirror === 'rebuild' || isNew ? await makeAnew(wanted) : await keep(wanted, mirror.uuid);
+      return made ?? this.ensureMirror(wanted);
     },
     async stands(table) {
       return (await find(table.database, table.name))?.uuid === table.uuid && isKnown(table.name, table.uuid);

@@ -58,8 +58,11 @@ function sameType(actual: string, expected: string): boolean {
   return actual === expected || plainType(actual).replaceAll(' ', '') === expected.replaceAll(' ', '');
 }
 
+/** An answer that has other columns than were asked for, or of another type: the table was altered meanwhile. */
+export class ForeignColumns extends ServiceError {}
+
 function mismatch(message: string): ServiceError {
-  return new ServiceError('INTERNAL', message, {
+  return new ForeignColumns('INTERNAL', message, {
     hint: 'A table of ours was altered by hand, or this is a fault of the service: please report it with the log.',
   });
 }

@@ -12,6 +12,7 @@ export interface TruthEvent {
   readonly before: string;
   readonly after: string;
   readonly lsn: number;
+  readonly txId: number;
   readonly commitLsn: number;
   /** Microseconds since the epoch. */
   readonly tsUs: number;
@@ -121,7 +122,8 @@ export function truthLookUps(clickhouse: ClickHouse, machinery: string): TruthLo
   };
 }
 
-const TRUTH = 'key, offset, op, before, after, lsn, commit_lsn, toUnixTimestamp64Micro(ts) AS ts_us, unavailable';
+const TRUTH =
+  'key, offset, op, before, after, lsn, tx_id, commit_lsn, toUnixTimestamp64Micro(ts) AS ts_us, unavailable';
 
 interface TruthRow {
   key: string;
@@ -130,6 +132,7 @@ interface TruthRow {
   before: string;
   after: string;
   lsn: string | null;
+  tx_id: string | null;
   commit_lsn: string | null;
   ts_us: string;
   unavailable: string[];
@@ -145,6 +148,7 @@ function asTruth(row: TruthRow): TruthEvent {
     unavailable,
     offset: Number(row.offset),
     lsn: orNull(row.lsn),
+    txId: orNull(row.tx_id),
     commitLsn: orNull(row.commit_lsn),
     tsUs: Number(row.ts_us),
   };

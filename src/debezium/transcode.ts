@@ -28,7 +28,7 @@ export interface TranscodedRows {
 
 export interface Transcoder {
   /**
-   * Appends the row of the image object [start, end). A field that is missing counts as NULL; a NULL that the column
+   * Appends the row of the image object [start, end). A field that is missing has its column's `missing`, else is NULL; a NULL that the column
    * cannot hold is written as its default and named in `nulls`. Columns named in `withheld` get their default and are
    * not read. Unless the outcome is `TRANSCODED`, all columns are as they were.
    */
@@ -73,6 +73,9 @@ class ImageTranscoder implements Transcoder {
   private readonly names: readonly string[];
   private readonly nullNames: readonly Uint8Array[];
   private readonly readers: readonly ValueReader[];
+  /** What a row has in a column that its image lacks. */
+  private readonly missing: readonly (Uint8Array | null)[];
+  private readonly missingReaders: readonly ValueReader[];
   private readonly holdsNull: readonly boolean[];
   private readonly fields: readonly Field[];
   private readonly fieldIndexes: ReadonlyMap<string, number>;
@@ -93,6 +96,12 @@ class ImageTranscoder implements Transcoder {
     this.clamped = layout.columns.map(() => ({ count: 0 }));
     this.readers = layout.columns.map((column, i) =>
       columnReader(column, codecs.get(column.name) ?? profileCodec(column.codec), this.clamped[i] ?? { count: 0 }),
+    );
+    this.missing = layout.columns.map(({ missing }) =>
+      missing === undefined || missing === 'null' ? null : Buffer.from(missing, 'utf8'),
+    );
+    this.missingReaders = layout.columns.map((column, i) =>
+      columnReader(column, profileCodec(column.codec), this.clamped[i] ?? { count: 0 }),
     );
     this.holdsNull = layout.columns.map(({ type }) => isNullable(type));
     this.fields = layout.fields.map(({ name, column }) => ({
@@ -204,8 +213,10 @@ class ImageTranscoder implements Transcoder {
     for (let i = 0; i < columns.length; i++) {
       const column = columns[i];
       if (column === undefined || this.seen[i] === this.run) continue;
+      const missing = this.missing[i] ?? null;
       if (skip[i] === 1) column.appendDefault();
-      else this.appendNull(i, column, nulls);
+      else if (missing === null) this.appendNull(i, column, nulls);
+      else (this.missingReaders[i] as ValueReader)(missing, 0, missing.length, column);
     }
   }
 }

@@ -11,7 +11,7 @@ import { createReplayRun, type ReplayProgress, type ReplayResult, type ReplayRun
 import { deliverPartition, type PartitionDelivery } from './partition';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
-import { rebuildMarked, rebuildTable, type Membership, type RebuildOutcome } from './table-rebuild';
+import { rebuildMarked, rebuildTable, remakeTable, type Membership, type RebuildOutcome } from './table-rebuild';
 
 export interface DeliveryOptions {
   readonly limits: DeliveryLimits;
@@ -70,6 +70,8 @@ export interface Delivery {
 const BLOCK_MEMORY_BYTES = 256 << 20;
 const LEAST_BLOCK_BYTES = 1 << 20;
 
+const REMAKE_AGAIN_MS = 1_000;
+
 /** How long a stop waits for ClickHouse, Kafka and PostgreSQL to be back. */
 const GIVE_UP_MS = 10_000;
 
@@ -121,6 +123,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
             onFatal: options.onFatal,
             replay: () => replay,
             paused: () => isPaused(of.topic),
+            remake,
             after,
           }),
         );
@@ -195,6 +198,13 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
     for (const { schema, name: table } of tables) names.add(await rebuildMarks.want({ schema, table, until }));
     await rebuildInTurn();
     while ((await rebuildMarks.list()).some(({ name: mark }) => names.has(mark))) await untilChange(throwIfStopping);
+  };
+
+  /** A mirror that its source has left behind. Where another process must do it, that one is told, and looked after soon. */
+  const remake = async (table: BlockTable): Promise<void> => {
+    const { ports: at, of } = await membership();
+    const outcome = await remakeTable(table, of, at);
+    if (outcome === 'not-mine') await at.sleep(REMAKE_AGAIN_MS, stopping.signal);
   };
 
   const isStopping = (): boolean => stopping.signal.aborted;

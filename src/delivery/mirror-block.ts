@@ -1,36 +1,18 @@
 /** One table's share of a block as signed rows: appended, merged or reconciled. Looks up what it must, writes nothing. */
 import type { StringColumn } from '../clickhouse/column-string';
 import type { LookUps } from '../clickhouse/look-ups';
-import type { TableOf, TruthEvent } from '../clickhouse/truth-look-ups';
+import type { TableOf } from '../clickhouse/truth-look-ups';
 import { TRANSCODED, UNKNOWN_FIELD, type Outcome } from '../debezium/transcode';
 import { OP } from '../model';
-import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
+import type { BadRecord } from '../plan/change-block';
 import { foldOver, type FoldEvent } from '../plan/fold';
 import { workspaceOf } from '../plan/block-workspace';
-import { MirrorRows, type RowOrigin, type RowRef, type SignedRows } from '../plan/mirror-rows';
+import { MirrorRows, type RowRef, type SignedRows } from '../plan/mirror-rows';
 import type { Mode } from '../plan/mode';
 import { isTruncated } from '../plan/truncation';
 import { eventsOfChangesFor, findCarrier, type Carrier, type EventSource } from './carrier';
+import { ImageReader, type LookedAt, type TableShare } from './image-reader';
 import type { MirroredTable } from './ports';
-
-/** A block and what was found out about it. */
-export interface LookedAt {
-  readonly block: ChangeBlock;
-  readonly topic: string;
-  readonly partition: number;
-  readonly end: number;
-  /** Written again within its announced bounds. */
-  readonly announced: boolean;
-  readonly redelivered: Uint8Array;
-  readonly withheld: ReadonlyMap<number, readonly string[]>;
-}
-
-export interface TableShare {
-  readonly table: MirroredTable;
-  readonly source: BlockTable;
-  /** Rows of the block, in offset order. */
-  readonly rows: readonly number[];
-}
 
 /** `stale`: an image has a field the layout does not know. `unfit`: an image cannot be appended, so the block must merge. */
 export type Built =
@@ -44,7 +26,7 @@ interface CurrentRows {
 }
 
 export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, ports: CurrentRows): Promise<Built> {
-  if (mode === 'append') return append(share, at);
+  if (mode === 'append') return hasEarlierImages(share, at) ? { kind: 'unfit' } : append(share, at);
   const images = new ImageReader(share, at);
   const events =
     mode === 'merge'
@@ -67,17 +49,13 @@ export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, po
   return { kind: 'built', signed, bad: [...images.bad, ...lost] };
 }
 
-function withheldNames({ table }: TableShare, { withheld }: FoldEvent): string {
-  return [...(withheld?.keys() ?? [])].map((index) => table.layout.columns[index]?.name ?? '').join(', ');
+/** Whether some image may be of an earlier version of the table, so that each must be looked at. */
+function hasEarlierImages({ table: { earlier }, rows }: TableShare, { block }: LookedAt): boolean {
+  return earlier !== null && rows.some((row) => block.lsn(row) <= earlier.newestBeyond);
 }
 
-function originOf(block: ChangeBlock, row: number): RowOrigin {
-  return {
-    offset: block.offsets[row] ?? 0,
-    commitLsn: block.commitLsn(row),
-    lsn: block.lsn(row),
-    tsUs: block.tsUs[row] ?? 0,
-  };
+function withheldNames({ table }: TableShare, { withheld }: FoldEvent): string {
+  return [...(withheld?.keys() ?? [])].map((index) => table.layout.columns[index]?.name ?? '').join(', ');
 }
 
 /** −before, +after, straight from the bytes. */
@@ -239,84 +217,4 @@ function eventsOfBlock<R>(
     turn: (key, below) => newest(below, (row) => block.key.textAt(row) === key && block.ops[row] !== OP.u),
     deletedAt: (lsn, below) => newest(below, (row) => block.ops[row] === OP.d && block.lsn(row) === lsn),
   };
-}
-
-/** Reads images into rows and turns them into events; keeps what could not be read. */
-class ImageReader {
-  readonly rows: MirrorRows;
-  readonly bad: BadRecord[] = [];
-  stale = false;
-  private readonly share: TableShare;
-  private readonly at: LookedAt;
-
-  constructor(share: TableShare, at: LookedAt) {
-    this.share = share;
-    this.at = at;
-    this.rows = new MirrorRows(share.table.layout);
-  }
-
-  /** The event of a row of the block; null when its image cannot be read (it is in `bad` then). */
-  ofRow(row: number): FoldEvent | null {
-    const { block, withheld } = this.at;
-    const present = block.ops[row] !== OP.d;
-    const source = present ? block.after : block.has(block.before, row) ? block.before : block.key;
-    const names = withheld.get(row) ?? [];
-    const read = this.read(source.bytes, source.start(row), source.end(row), { present, names });
-    if (read !== null) return this.event(originOf(block, row), present, names);
-    this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.share.table.transcoder.failedColumn));
-    return null;
-  }
-
-  /** The event of a row of `changes`. */
-  ofTruth(truth: TruthEvent): FoldEvent | null {
-    const present = truth.op !== 'd';
-    const bytes = Buffer.from(present ? truth.after : truth.before === '' ? truth.key : truth.before, 'utf8');
-    const read = this.read(bytes, 0, bytes.length, { present, names: truth.unavailable });
-    return read === null ? null : this.event(truth, present, truth.unavailable);
-  }
-
-  badAt(offset: number, code: BadRecord['code'], column: string): BadRecord {
-    const { block } = this.at;
-    const row = block.offsets.subarray(0, block.rowCount).indexOf(offset);
-    const copy = (images: StringColumn): Uint8Array =>
-      row < 0 ? new Uint8Array(0) : images.bytes.slice(images.start(row), images.end(row));
-    return {
-      offset,
-      code,
-      table: this.share.table.name,
-      column,
-      key: copy(block.key),
-      value: copy(block.after),
-      headers: new Uint8Array(0),
-    };
-  }
-
-  private read(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    { present, names }: { present: boolean; names: readonly string[] },
-  ): true | null {
-    const { transcoder } = this.share.table;
-    const outcome = present
-      ? transcoder.append(bytes, start, end, this.rows, names.length === 0 ? undefined : new Set(names))
-      : transcoder.appendKey(bytes, start, end, this.rows);
-    if (outcome === UNKNOWN_FIELD) this.stale = true;
-    return outcome === TRANSCODED ? true : null;
-  }
-
-  private event(origin: RowOrigin, present: boolean, names: readonly string[]): FoldEvent {
-    const image = this.rows.rowCount - 1;
-    const { columns } = this.share.table.layout;
-    const indexes = names
-      .map((name) => columns.findIndex((column) => column.name === name))
-      .filter((index) => index >= 0);
-    return {
-      key: this.rows.keyOf(image),
-      origin: { offset: origin.offset, commitLsn: origin.commitLsn, lsn: origin.lsn, tsUs: origin.tsUs },
-      image,
-      present,
-      withheld: indexes.length === 0 ? null : new Map(indexes.map((index) => [index, null])),
-    };
-  }
 }

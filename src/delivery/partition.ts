@@ -5,7 +5,7 @@
 import type { StartHow } from '../events';
 import type { RecordChunk, TopicPartition } from '../model';
 import { createGatherer, type Filter, type Gatherer } from '../pipeline';
-import type { ChangeBlock } from '../plan/change-block';
+import type { BlockTable, ChangeBlock } from '../plan/change-block';
 import { findBeginning, lookBack, machineryTable, type Beginning } from './assign';
 import { createBell } from './bell';
 import { createWorkQueue, type Work } from './between-blocks';
@@ -28,6 +28,8 @@ export interface PartitionOptions {
   readonly replay: () => ReplayRun | null;
   /** True while the partition is told to hold: nothing is read, and it keeps its place. */
   readonly paused: () => boolean;
+  /** Makes a mirror anew that its source has left behind. */
+  readonly remake: (table: BlockTable) => Promise<void>;
   /** Resolves when a delivery of an earlier epoch has let go of the partition. */
   readonly after: Promise<unknown>;
 }
@@ -67,7 +69,7 @@ const HOW: Record<Beginning['how'], StartHow> = {
 };
 
 export function deliverPartition(options: PartitionOptions): PartitionDelivery {
-  const { of, epoch, ports, limits } = options;
+  const { of, epoch, ports, limits, remake } = options;
   const abort = new AbortController();
   const { signal } = abort;
   const state: {
@@ -148,7 +150,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   /** What Kafka no longer holds, from `changes`: only the mirrors' share is written. */
   const rewrite = async (from: number, to: number): Promise<void> => {
     const { uuid } = machineryTable(await ports.glance(), 'changes');
-    const writer = createBlockWriter({ of, epoch, target: uuid, ports, limits, signal });
+    const writer = createBlockWriter({ of, epoch, target: uuid, ports, limits, signal, remake });
     await eachBlockOfChanges(of, { from, to }, ports.lookUps, async (block) => {
       const past = await lookBack(of, block.start, ports);
       await writer.rewrite(block, { ...past, highest: block.end });
@@ -163,7 +165,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       from: beginning.from,
       redoEnd: beginning.redo?.end ?? null,
     });
-    const writer = createBlockWriter({ of, epoch, target: beginning.target, ports, limits, signal });
+    const writer = createBlockWriter({ of, epoch, target: beginning.target, ports, limits, signal, remake });
     state.gatherer = gatherer;
     ports.emit({ tag: 'partition-assigned', ...of, start: beginning.from, how: HOW[beginning.how] });
     if (state.draining) return;

@@ -1,10 +1,12 @@
 /** What the delivery needs from the edges, and the tables it writes to. Implemented in `app.ts` from kafka/, clickhouse/ and postgres/. */
+import type { ShownBy } from '../clickhouse/schema-changes';
 import type { Glance } from '../clickhouse/target';
 import type { GuardedInsert, Guard, TargetTable } from '../clickhouse/insert';
 import type { LookUps } from '../clickhouse/look-ups';
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import type { Transcoder } from '../debezium/transcode';
 import type { Emit } from '../events';
+import type { EarlierImages } from './table-past';
 import type { Log } from '../kafka/log';
 import type { TopicPartition } from '../model';
 import type { WideId } from '../plan/audit-rows';
@@ -24,6 +26,8 @@ export interface MirroredTable {
   readonly target: TargetTable;
   /** REPLICA IDENTITY FULL by the catalogue: `before` is the whole row. */
   readonly wholeBefore: boolean;
+  /** Reads images of earlier versions of the table; null while only one is known. */
+  readonly earlier: EarlierImages | null;
 }
 
 /** A source table as the delivery sees it: always audited, mirrored where it can be. */
@@ -34,6 +38,24 @@ export interface OpenTable {
 
 /** Gets a table for this process alone while its mirror is made as `shadow`. */
 export type TakeTable = (shadow: TargetTable) => Promise<Taken>;
+
+/** What a block asks of a table. */
+export interface TableNeed {
+  /** The highest LSN of its events, -1 for none: the columns must be known as they were then. */
+  readonly upTo: number;
+  /** The first of its records; null where no record asks. */
+  readonly shownBy: ShownBy | null;
+}
+
+/** The mirror cannot hold what the source has now; it must be made anew from `changes` before the block can be written. */
+export class MirrorOutdated extends Error {
+  readonly table: BlockTable;
+
+  constructor(table: BlockTable) {
+    super(`The mirror of ${table.schema}.${table.name} must be made anew.`);
+    this.table = table;
+  }
+}
 
 export interface Tables {
   /** Resolves when none of the tables is being rebuilt; their mirrors stay until the returned function is called. */
@@ -48,14 +70,18 @@ export interface Tables {
   rebuild(table: BlockTable, take: TakeTable): Promise<boolean>;
   /**
    * The table with its mirror, made on first sight; waits while PostgreSQL or ClickHouse is away.
-   * A table that cannot be mirrored is reported once and opened without a mirror.
+   * A table that cannot be mirrored is reported once and opened without a mirror. Throws `MirrorOutdated` where the source
+   * was altered so that the mirror must be made anew, by `rebuild`.
+   * @param need what the table is opened for: the catalogue is looked at again for events that no look covers yet
    */
-  open(table: BlockTable): Promise<OpenTable>;
+  open(table: BlockTable, need: TableNeed): Promise<OpenTable>;
   /**
    * Reads the catalogue again before the next `open`: an image had a field that the layout does not know. A field that
    * the catalogue does not know either belongs to a column that was dropped; it is ignored from then on.
    */
   refresh(table: BlockTable, field: string): void;
+  /** Reads catalogue and mirror again before the next `open`: the mirror has other columns, another process altered it. */
+  reopen(table: BlockTable): void;
   /** Looks at ClickHouse again before the next `open`: an insert was refused. */
   recheck(): void;
 }

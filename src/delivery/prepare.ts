@@ -1,5 +1,6 @@
 /** Step 0 of a block: look first, decide, and compute every insert before anything is announced. Writes nothing. */
 import type { GuardedInsert, TargetTable } from '../clickhouse/insert';
+import { ForeignColumns } from '../clickhouse/native';
 import { quoteText } from '../clickhouse/quote';
 import { withheldColumns } from '../debezium/withheld';
 import { OP, type TopicPartition } from '../model';
@@ -14,8 +15,9 @@ import { judge, needTwins, type Watermark } from '../plan/position';
 import { withheldRows } from '../plan/withheld-rows';
 import { describeBad } from './bad-record';
 import { markForgotten, withoutForgotten } from './forgotten-rows';
-import { buildShare, type LookedAt, type TableShare } from './mirror-block';
-import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable } from './ports';
+import type { LookedAt, TableShare } from './image-reader';
+import { buildShare, type Built } from './mirror-block';
+import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable, TableNeed } from './ports';
 
 /** What the delivery knows of a partition when it prepares a block. */
 export interface BlockContext {
@@ -81,7 +83,9 @@ export async function prepareBlock(
   );
   const reads = appendableReads(block, context.snapshot);
   const looked: LookedAt = { block, topic, partition, end, announced: context.announced, redelivered, withheld };
-  const opened = await Promise.all(block.tables.map((table) => ports.tables.open(table)));
+  const opened = await Promise.all(
+    block.tables.map((table, index) => ports.tables.open(table, needOf(block, index, context))),
+  );
   const mirrors = limits.mirrors && !isSettled(block, context, present.changes);
   const shares = mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];
   const unread = withoutForgotten([...block.bad, ...shares.flatMap((share) => share.bad)], context.marks.forgotten);
@@ -151,6 +155,18 @@ async function twinsOf(
   return new Set(events.map(eventIdentity).filter((identity) => identity !== null));
 }
 
+/** What a table must be known for: its highest LSN in the block, and its first record. */
+function needOf(block: ChangeBlock, table: number, { topic, partition, start }: BlockContext): TableNeed {
+  let upTo = -1;
+  let first = -1;
+  for (let row = 0; row < block.rowCount; row++) {
+    if (block.tableOf[row] !== table) continue;
+    if (first < 0) first = block.offsets[row] ?? start;
+    upTo = Math.max(upTo, block.lsn(row));
+  }
+  return { upTo, shownBy: { topic, partition, offset: first < 0 ? start : first } };
+}
+
 interface Building {
   readonly context: BlockContext;
   readonly ports: Ports;
@@ -186,6 +202,7 @@ async function buildOne(
   building: Building,
 ): Promise<BuiltShare[]> {
   const { context, ports, appendable } = building;
+  let triedAgain = false;
   for (;;) {
     const table = opened[of.index]?.mirrored ?? null;
     if (table === null) return [];
@@ -202,11 +219,20 @@ async function buildOne(
         context.marks.doubtful.size > 0 && isDoubtful(context.marks, table.name, block.key.textAt(row)),
       withheld,
     });
-    let built = await buildShare(share, mode, looked, ports);
-    if (built.kind === 'unfit') built = await buildShare(share, (mode = 'merge'), looked, ports);
+    let built: Built;
+    try {
+      built = await buildShare(share, mode, looked, ports);
+      if (built.kind === 'unfit') built = await buildShare(share, (mode = 'merge'), looked, ports);
+    } catch (error) {
+      if (!(error instanceof ForeignColumns) || triedAgain) throw error;
+      triedAgain = true;
+      ports.tables.reopen(of.source);
+      opened[of.index] = await ports.tables.open(of.source, needOf(block, of.index, context));
+      continue;
+    }
     if (built.kind === 'built') return [{ table, mode, rows: mirrorColumns(built.signed), bad: built.bad }];
     ports.tables.refresh(of.source, table.transcoder.failedColumn);
-    opened[of.index] = await ports.tables.open(of.source);
+    opened[of.index] = await ports.tables.open(of.source, needOf(block, of.index, context));
   }
 }
 

@@ -8,6 +8,7 @@ import { isTruncated, ownTruncate, type Truncation } from '../plan/truncation';
 import { machineryTable } from './assign';
 import { mirrorColumns, mirrorInsert } from './prepare';
 import type { DeliveryPorts } from './ports';
+import type { EarlierImages } from './table-past';
 import { createTruthReader, eventsOfTruths, type TruthReader } from './truth-events';
 
 /** Keys of a page at most, about. */
@@ -19,6 +20,7 @@ export interface Filling {
   readonly schema: string;
   readonly table: string;
   readonly layout: MirrorLayout;
+  readonly earlier: EarlierImages | null;
   /** An empty table that nobody reads yet. */
   readonly shadow: TargetTable;
   readonly guardSeconds: number;
@@ -27,7 +29,7 @@ export interface Filling {
 
 /** Writes the table as `changes` has it now. Returns how many keys could not be made: their withheld values are lost. */
 export async function fillFromChanges(filling: Filling, ports: Ports): Promise<number> {
-  const reader = createTruthReader(filling.layout);
+  const reader = createTruthReader(filling.layout, filling.earlier);
   const truncations = await ports.lookUps.truncations(filling.schema, filling.table);
   let lost = 0;
   for (const of of await ports.lookUps.whereabouts(filling.schema, filling.table)) {

@@ -1,6 +1,7 @@
 /** Makes mirrors anew in the group: which process does it, when it is time, and that no other writes to the table meanwhile. */
 import { ERROR_CODES, ServiceError } from '../errors';
 import type { TopicPartition } from '../model';
+import type { BlockTable } from '../plan/change-block';
 import { placeName } from '../plan/replay';
 import type { DeliveryPorts } from './ports';
 import { isDue, topicsAwaited, type RebuildMark } from './rebuild-marks';
@@ -52,6 +53,22 @@ export async function rebuildTable(
       { place: { table: name }, hint: 'Ask again once the group has come to rest.', cause: error },
     );
   }
+}
+
+/** Makes a mirror anew that its source has left behind, or asks who may. */
+export async function remakeTable(table: BlockTable, membership: Membership, ports: Ports): Promise<RebuildOutcome> {
+  const { schema, name } = table;
+  const outcome = await rebuildTable({ schema, table: name }, membership, ports);
+  if (outcome === 'nothing') {
+    // Nobody has written to the mirror, so there is nobody to wait for.
+    await ports.tables.rebuild(table, () => Promise.resolve({ release: () => Promise.resolve() }));
+    return 'rebuilt';
+  }
+  if (outcome === 'not-mine') {
+    const asked = (await ports.rebuildMarks.list()).some((mark) => mark.schema === schema && mark.table === name);
+    if (!asked) await ports.rebuildMarks.want({ schema, table: name, until: {} });
+  }
+  return outcome;
 }
 
 /** Carries out the marks that are due and whose table is this process's; what fails for now is tried again at the next call. */

@@ -5,26 +5,40 @@ import { compileTranscoder, TRANSCODED, UNKNOWN_FIELD } from '../debezium/transc
 import type { FoldEvent } from '../plan/fold';
 import type { MirrorRows, RowRef } from '../plan/mirror-rows';
 import { eventsOfChangesFor, findCarrier } from './carrier';
+import type { EarlierImages, ReadImage } from './table-past';
 
-/** Reads an event's image into a row of `images`, or for an absent one only its key; null where it cannot be read. */
-export type TruthReader = (truth: TruthEvent, images: MirrorRows, row: 'present' | 'absent') => number | null;
+/**
+ * Reads an event's image into a row of `images`, or for an absent one only its key; null where it cannot be read, 'gone'
+ * where it is of another table that had the name before.
+ */
+export type TruthReader = (truth: TruthEvent, images: MirrorRows, row: 'present' | 'absent') => number | 'gone' | null;
 
 /** Reads images of any age: a field that the layout does not know belongs to a column that was dropped since, and is read over. */
-export function createTruthReader(layout: MirrorLayout): TruthReader {
+export function createTruthReader(layout: MirrorLayout, earlier: EarlierImages | null): TruthReader {
   const ignored = new Set<string>();
   let transcoder = compileTranscoder(layout);
-  return (truth, images, row) => {
-    const bytes = Buffer.from(imageOf(truth), 'utf8');
-    const withheld = truth.unavailable.length === 0 ? undefined : new Set(truth.unavailable);
+  const append = ({ bytes, withheld }: ReadImage, images: MirrorRows, row: 'present' | 'absent'): number | null => {
+    const names = withheld.length === 0 ? undefined : new Set(withheld);
     for (;;) {
       const outcome =
         row === 'present'
-          ? transcoder.append(bytes, 0, bytes.length, images, withheld)
+          ? transcoder.append(bytes, 0, bytes.length, images, names)
           : transcoder.appendKey(bytes, 0, bytes.length, images);
       if (outcome !== UNKNOWN_FIELD) return outcome === TRANSCODED ? images.rowCount - 1 : null;
       ignored.add(transcoder.failedColumn);
       transcoder = compileTranscoder(ignoreFields(layout, ignored));
     }
+  };
+  return (truth, images, row) => {
+    const own = { bytes: Buffer.from(imageOf(truth), 'utf8'), withheld: truth.unavailable };
+    if (earlier === null || truth.lsn > earlier.newestBeyond) return append(own, images, row);
+    for (const guess of ['likely', 'other'] as const) {
+      const then = earlier.read(own.bytes, truth, truth.unavailable, guess);
+      if (then === null) return 'gone';
+      const read = append(then, images, row);
+      if (read !== null) return read;
+    }
+    return null;
   };
 }
 
@@ -50,22 +64,24 @@ export async function eventsOfTruths(
   { of, above, layout, lookUps, reader, images }: Reading,
 ): Promise<{ events: FoldEvent[]; lost: number }> {
   const names = layout.columns.map(({ name }) => name);
-  const read = (truth: TruthEvent): number | null => reader(truth, images, 'present');
+  const read = (truth: TruthEvent): number | 'gone' | null => reader(truth, images, 'present');
   // The event itself is looked at, too: it may be the create of a changed key.
   const wanted = truths.flatMap(({ key, offset, unavailable }) =>
     unavailable.filter((name) => names.includes(name)).map((column) => ({ key, below: offset + 1, column })),
   );
   const sources = [await eventsOfChangesFor(wanted, lookUps, of, read)];
   const events: FoldEvent[] = [];
+  let lost = 0;
   for (const truth of truths) {
     const image = read(truth);
-    if (image === null) continue;
+    if (image === null) lost++;
+    if (typeof image !== 'number') continue;
     const withheld = new Map<number, RowRef | null>();
     for (const name of truth.unavailable) {
       if (!names.includes(name)) continue;
       const carrier = await findCarrier(sources, truth, name);
       const row = carrier !== null && carrier.offset > above ? carrier.read() : null;
-      withheld.set(names.indexOf(name), row === null ? null : { rows: images, row });
+      withheld.set(names.indexOf(name), typeof row === 'number' ? { rows: images, row } : null);
     }
     events.push({
       key: images.keyOf(image),
@@ -75,5 +91,5 @@ export async function eventsOfTruths(
       withheld: withheld.size === 0 ? null : withheld,
     });
   }
-  return { events, lost: truths.length - events.length };
+  return { events, lost };
 }

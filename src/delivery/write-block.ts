@@ -3,7 +3,7 @@ import type { Guard } from '../clickhouse/insert';
 import { ServiceError, type ErrorCode } from '../errors';
 import type { TopicPartition } from '../model';
 import { blockFacts } from '../plan/block-facts';
-import type { BadRecord, ChangeBlock } from '../plan/change-block';
+import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
 import { encodeNote, type AnnouncedBlock, type CommitNote } from '../plan/commit';
 import { marksWith, type PartitionMarks } from '../plan/marks';
 import type { SnapshotState } from '../plan/mode';
@@ -11,7 +11,7 @@ import type { Watermark } from '../plan/position';
 import { placeName } from '../plan/replay';
 import { machineryTable } from './assign';
 import { patiently } from './patience';
-import type { DeliveryLimits, DeliveryPorts, MirroredTable } from './ports';
+import { MirrorOutdated, type DeliveryLimits, type DeliveryPorts, type MirroredTable } from './ports';
 import { prepareBlock, type Prepared } from './prepare';
 
 /** Thrown to go back to assignment: fenced, refused, or the target was replaced. What was announced is redone from there. */
@@ -34,6 +34,8 @@ export interface BlockWriterOptions {
   readonly ports: DeliveryPorts;
   readonly limits: DeliveryLimits;
   readonly signal: AbortSignal;
+  /** Makes a mirror anew that the source has left behind; returns when it is worth another look. */
+  readonly remake: (table: BlockTable) => Promise<void>;
 }
 
 export interface BlockWriter {
@@ -56,7 +58,15 @@ export interface BlockWriter {
   settle(offset: number): Promise<void>;
 }
 
-export function createBlockWriter({ of, epoch, target, ports, limits, signal }: BlockWriterOptions): BlockWriter {
+export function createBlockWriter({
+  of,
+  epoch,
+  target,
+  ports,
+  limits,
+  signal,
+  remake,
+}: BlockWriterOptions): BlockWriter {
   const waiting = { signal, emit: ports.emit };
 
   /** The same words again while there is no answer, so that a late one leaves no other bounds. */
@@ -125,6 +135,27 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
     }
   };
 
+  /** Keeps the block's mirrors while it is written. One that its source has left behind is made anew first, with nobody in it. */
+  const withMirrors = async <T>(block: ChangeBlock, action: () => Promise<T>): Promise<T> => {
+    for (;;) {
+      const release = await ports.tables.lease(block.tables);
+      let outdated: BlockTable;
+      try {
+        return await action();
+      } catch (error) {
+        // It is thrown by the look before the announce: nothing is written yet.
+        if (!(error instanceof MirrorOutdated)) throw error;
+        outdated = error.table;
+      } finally {
+        release();
+      }
+      signal.throwIfAborted();
+      await patiently(() => remake(outdated), waiting).catch((error: unknown) => {
+        throw error instanceof ServiceError && error.code === 'FENCED' ? new Reassign() : error;
+      });
+    }
+  };
+
   const report = (block: ChangeBlock, prepared: Prepared, took: { ms: number; insertMs: number }): void => {
     const { start, end } = block;
     const modes = Object.fromEntries([
@@ -146,10 +177,9 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
   };
 
   return {
-    async write(block, past, redo) {
-      const startedAt = performance.now();
-      const release = await ports.tables.lease(block.tables);
-      try {
+    write: (block, past, redo) =>
+      withMirrors(block, async () => {
+        const startedAt = performance.now();
         const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting);
         await commit(block.start, { announced: { end: block.end, at } });
         const insertAt = performance.now();
@@ -158,20 +188,13 @@ export function createBlockWriter({ of, epoch, target, ports, limits, signal }: 
         report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
         const { watermark, snapshot, bad } = prepared;
         return { watermark, snapshot, marks: marksWith(past.marks, bad), highest: past.highest };
-      } finally {
-        release();
-      }
-    },
-    async rewrite(block, past) {
-      const release = await ports.tables.lease(block.tables);
-      try {
+      }),
+    rewrite: (block, past) =>
+      withMirrors(block, async () => {
         const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting);
         await insertAll(block, prepared, guard);
         return prepared.unread;
-      } finally {
-        release();
-      }
-    },
+      }),
     acknowledge: (offset) => commit(offset, { announced: null }),
     settle: (offset) => commit(offset, { announced: null, settling: true }),
   };

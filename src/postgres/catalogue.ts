@@ -1,5 +1,5 @@
 /** Reads a source table from the PostgreSQL catalogue: its columns with domains resolved, its key, its replica identity. */
-import type { ReplicaIdentity, SourceColumn, SourceTable } from '../model';
+import { isLater, type ReplicaIdentity, type SourceColumn, type SourceTable } from '../model';
 
 /** Runs one statement and returns its rows, as `Postgres.query` does. */
 export type CatalogueQuery = (sql: string, params: readonly unknown[]) => Promise<readonly object[]>;
@@ -11,7 +11,7 @@ export type CatalogueQuery = (sql: string, params: readonly unknown[]) => Promis
  */
 const TABLE_SQL = `
 WITH RECURSIVE target AS (
-  SELECT c.oid, c.relreplident
+  SELECT c.oid, c.relreplident, c.relkind
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f')
 ), resolved AS (
@@ -25,7 +25,7 @@ WITH RECURSIVE target AS (
   FROM resolved r JOIN pg_catalog.pg_type t ON t.oid = r.typid
   WHERE t.typtype = 'd'
 ), key_index AS (
-  SELECT i.indexrelid, i.indkey, i.indnkeyatts
+  SELECT i.indexrelid, i.indkey, i.indnkeyatts, i.xmin
   FROM target JOIN pg_catalog.pg_index i ON i.indrelid = target.oid
   JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
   WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
@@ -38,6 +38,14 @@ WITH RECURSIVE target AS (
   LIMIT 1
 )
 SELECT target.relreplident::text AS identity,
+       target.oid::bigint::text AS oid,
+       -- The row of a column of the system is never written again; those of the table's own are, when they are altered.
+       (SELECT s.xmin::text FROM pg_catalog.pg_attribute s WHERE s.attrelid = target.oid AND s.attnum < 0 LIMIT 1) AS "madeBy",
+       own.xmin::text AS "alteredBy",
+       k.xmin::text AS "keyedBy",
+       r.attnum,
+       CASE WHEN own.atthasmissing THEN (pg_catalog.array_to_json(own.attmissingval)->0)::text END AS missing,
+       own.atthasdef AND NOT own.atthasmissing AND own.attgenerated = '' AS filled,
        r.attname::text AS name,
        pg_catalog.format_type(r.atttypid, r.atttypmod) AS type,
        coalesce(element.typname, t.typname)::text AS base,
@@ -52,6 +60,7 @@ FROM target
 LEFT JOIN (
   SELECT resolved.* FROM resolved JOIN pg_catalog.pg_type ON pg_type.oid = resolved.typid WHERE pg_type.typtype <> 'd'
 ) r ON true
+LEFT JOIN pg_catalog.pg_attribute own ON own.attrelid = target.oid AND own.attnum = r.attnum
 LEFT JOIN pg_catalog.pg_type t ON t.oid = r.typid
 LEFT JOIN pg_catalog.pg_type element ON element.oid = t.typelem AND t.typsubscript = 'pg_catalog.array_subscript_handler'::regproc
 LEFT JOIN key_index k ON true
@@ -59,6 +68,13 @@ ORDER BY r.attnum`;
 
 interface CatalogueRow {
   readonly identity: string;
+  readonly oid: string;
+  readonly madeBy: string | null;
+  readonly alteredBy: string | null;
+  readonly keyedBy: string | null;
+  readonly attnum: number;
+  readonly missing: string | null;
+  readonly filled: boolean | null;
   readonly name: string | null;
   readonly type: string;
   readonly base: string;
@@ -85,9 +101,61 @@ export async function readTable(query: CatalogueQuery, schema: string, name: str
     .filter((row) => row.keyPosition !== null)
     .sort((a, b) => (a.keyPosition ?? 0) - (b.keyPosition ?? 0))
     .map((row) => row.name ?? '');
-  return { schema, name, identity: IDENTITIES[first.identity] ?? 'nothing', columns: present.map(column), key };
+  const altered = present.flatMap((row) => [row.alteredBy, row.keyedBy]).filter((xid) => typeof xid === 'string');
+  return {
+    schema,
+    name,
+    identity: IDENTITIES[first.identity] ?? 'nothing',
+    columns: present.map(column),
+    key,
+    oid: Number(first.oid),
+    madeBy: Number(first.madeBy ?? 0),
+    alteredBy: altered
+      .map(Number)
+      .reduce((newest, xid) => (isLater(xid, newest) ? xid : newest), Number(altered[0] ?? 0)),
+  };
 }
 
-function column({ name, type, base, kind, modifier, array, notNull, generated }: CatalogueRow): SourceColumn {
-  return { name: name ?? '', type, base, kind, modifier, array, notNull, generated };
+function column(row: CatalogueRow): SourceColumn {
+  const { name, type, base, kind, modifier, array, notNull, generated, attnum, missing, filled } = row;
+  return {
+    name: name ?? '',
+    type,
+    base,
+    kind,
+    modifier,
+    array,
+    notNull,
+    generated,
+    attnum,
+    alteredBy: Number(row.alteredBy ?? 0),
+    ...(typeof missing === 'string' ? { missing } : {}),
+    ...(filled === true ? { filled } : {}),
+  };
+}
+
+const LSN_SQL = `SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END - '0/0')::text AS lsn`;
+
+/** Everything of a table that an ALTER TABLE writes, as one text. */
+const STATE_SQL = `
+SELECT c.oid::text || '/' || c.relreplident::text || '/' ||
+       (SELECT string_agg(a.attnum || ':' || a.xmin::text, ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0) || '/' ||
+       coalesce((SELECT string_agg(i.indexrelid || ':' || i.xmin::text || i.indisvalid, ',' ORDER BY i.indexrelid)
+        FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique), '') AS state
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2`;
+
+/** A look at the catalogue: nothing of the table was altered between two that are equal. */
+export interface CatalogueState {
+  /** Where the WAL ended before the look: an event at or below it is of this state or of an older one. */
+  readonly lsn: number;
+  readonly state: string;
+}
+
+/** How the table stands in the catalogue now, without reading it all; `state` is '' where there is none. */
+export async function catalogueState(query: CatalogueQuery, schema: string, name: string): Promise<CatalogueState> {
+  const [at] = (await query(LSN_SQL, [])) as readonly { readonly lsn: string | null }[];
+  const [found] = (await query(STATE_SQL, [schema, name])) as readonly { readonly state: string }[];
+  return { lsn: Number(at?.lsn ?? 0), state: found?.state ?? '' };
 }

@@ -34,6 +34,9 @@ function inPostgres({ name, base, array }: Column): string {
       return `to_char(${value}, 'HH24:MI:SS.US')`;
     case 'numeric':
       return `trim_scale(${value})::text`;
+    case 'bpchar':
+      // A cast to text would cut its blanks.
+      return `CASE WHEN ${value} IS NOT NULL THEN format('%s', ${value}) END`;
     case 'bytea':
       return `encode(${value}, 'hex')`;
     default:

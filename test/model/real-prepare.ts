@@ -145,6 +145,7 @@ class Lookups implements Pick<
       before: imageText(key, log.before[at]!, false),
       after: imageText(key, log.after[at]!, log.withheld[at]!),
       lsn: log.lsn[at]!,
+      txId: -1,
       commitLsn: log.commitLsn[at]!,
       tsUs: 1,
       unavailable: log.withheld[at] ? ['w'] : [],
@@ -167,6 +168,7 @@ export async function prepareReally(world: World, context: BlockContext): Promis
     transcoder: TRANSCODER,
     target: named('t__mirror'),
     wholeBefore: history.fullIdentity,
+    earlier: null,
   };
   const ports = {
     lookUps: new Lookups(world, partition) as unknown as LookUps,

@@ -1,6 +1,5 @@
 import {
-  addColumnSql,
-  allowNullSql,
+  mirrorStepSql,
   createChangesViewSql,
   createMirrorSql,
   createViewSql,
@@ -84,15 +83,23 @@ describe('the statements of a mirrored table', () => {
     expect(sql).toContain("arrayMap(x -> unhex(x), JSONExtract(after, 'bytea_list', 'Array(Nullable(String))'))");
   });
 
-  it('add a column at its place, able to hold NULL', () => {
+  it('add, rename and modify a column, with what older rows read in it', () => {
     const at = ORDERS.layout.columns[2];
     const id = ORDERS.layout.columns[0];
     if (at === undefined || id === undefined) throw new Error('The layout lost its columns.');
-    expect(addColumnSql(ORDERS, at)).toBe(
+    expect(mirrorStepSql(ORDERS, { kind: 'add', column: { ...at, type: "Nullable(DateTime64(6, 'UTC'))" } })).toBe(
       "ALTER TABLE `cdc_cdc`.`t__mirror` ADD COLUMN IF NOT EXISTS `at` Nullable(DateTime64(6, 'UTC')) AFTER `shop`",
     );
-    expect(addColumnSql(ORDERS, id)).toContain('ADD COLUMN IF NOT EXISTS `id` Nullable(Int32) FIRST');
-    expect(allowNullSql(ORDERS, id)).toBe('ALTER TABLE `cdc_cdc`.`t__mirror` MODIFY COLUMN `id` Nullable(Int32)');
+    const five = { ...id, missing: '5', attnum: 3, sourceType: 'integer' };
+    expect(mirrorStepSql(ORDERS, { kind: 'add', column: five })).toContain(
+      "ADD COLUMN IF NOT EXISTS `id` Int32 DEFAULT CAST(JSONExtract('{\"id\":5}', 'id', 'Nullable(Int32)'), 'Int32') COMMENT '0.3 integer' FIRST",
+    );
+    expect(mirrorStepSql(ORDERS, { kind: 'modify', column: { ...id, type: 'Nullable(Int32)' }, from: '' })).toBe(
+      'ALTER TABLE `cdc_cdc`.`t__mirror` MODIFY COLUMN `id` Nullable(Int32)',
+    );
+    expect(mirrorStepSql(ORDERS, { kind: 'rename', column: id, from: 'old' })).toBe(
+      'ALTER TABLE `cdc_cdc`.`t__mirror` RENAME COLUMN IF EXISTS `old` TO `id`',
+    );
   });
 
   it('name tables of other schemas after both', () => {

@@ -1,4 +1,4 @@
-import { fitLayout, ignoreFields, mirrorLayout, type MirrorLayout } from '../../../src/clickhouse/mirror-layout';
+import { ignoreFields, mirrorLayout, type MirrorLayout } from '../../../src/clickhouse/mirror-layout';
 import { mirrorType } from '../../../src/clickhouse/mirror-type';
 import type { SourceColumn, SourceTable } from '../../../src/model';
 
@@ -111,35 +111,5 @@ describe('the layout of a mirror', () => {
     ].map(({ fingerprint }) => fingerprint);
     expect(new Set(prints).size).toBe(prints.length);
     expect(layoutOf([ID, column('a', 'varchar', { type: 'character varying(9)' })]).fingerprint).toBe(prints[0]);
-  });
-});
-
-describe('a layout and a mirror that stands', () => {
-  const layout = layoutOf([ID, column('a', 'int4', { notNull: true }), column('b', 'text')]);
-
-  it('fit when the types are the same, or Nullable on either side', () => {
-    const same = new Map([['id', 'Int64'], ['a', 'Int32'], ['b', 'Nullable(String)'], ['_sign', 'Int8']]); // prettier-ignore
-    expect(fitLayout(layout, same)).toEqual({ layout, missing: [], allowNull: [] });
-    const wider = fitLayout(layout, new Map([...same, ['a', 'Nullable(Int32)']]));
-    expect(wider).toMatchObject({
-      layout: { columns: [{}, { type: 'Nullable(Int32)' }, {}] },
-      missing: [],
-      allowNull: [],
-    });
-    const narrower = fitLayout(layout, new Map([...same, ['b', 'String']]));
-    expect(narrower).toMatchObject({ missing: [], allowNull: [{ name: 'b', type: 'Nullable(String)' }] });
-  });
-
-  it('fit after a column is added, which is Nullable then', () => {
-    const fitted = fitLayout(layout, new Map([['id', 'Int64'], ['b', 'Nullable(String)']])); // prettier-ignore
-    expect(fitted).toMatchObject({
-      layout: { columns: [{ name: 'id' }, { name: 'a', type: 'Nullable(Int32)' }, { name: 'b' }] },
-      missing: [{ name: 'a', type: 'Nullable(Int32)' }],
-    });
-  });
-
-  it('do not fit when a type or the key is another', () => {
-    expect(fitLayout(layout, new Map([['id', 'Int64'], ['a', 'String']]))).toEqual({ code: 'TABLE_TYPE_CHANGED', column: 'a' }); // prettier-ignore
-    expect(fitLayout(layout, new Map([['id', 'Int32']]))).toEqual({ code: 'TABLE_TYPE_CHANGED', column: 'id' });
   });
 });

@@ -32,9 +32,9 @@ function storeOver(tables: Record<string, { comment: string; uuid: string }>, kn
     const [, database = '', name = ''] = /database = '(\w+)' AND (?:name|table) = '(\w+)'/.exec(sql) ?? [];
     const found = tables[`${database}.${name}`];
     if (found === undefined) return [];
-    if (!sql.includes('system.columns')) return [found];
+    if (!sql.includes('system.columns')) return [{ ...found, sorting_key: 'id' }];
     return layoutOf(SOURCE).columns.flatMap(({ name: of, type }) => [
-      { name: of, type },
+      { name: of, type, comment: '' },
       { name: `new_${of}`, type },
     ]);
   };
@@ -66,6 +66,7 @@ async function ensure(store: MirrorStore, more: Partial<WantedMirror> = {}) {
     view: 'orders',
     visible: ['id', 'note'],
     mirror: 'keep',
+    shownBy: null,
     fill: async ({ name, uuid }) => void filled.push(`${name} ${uuid}`),
     ...more,
   });

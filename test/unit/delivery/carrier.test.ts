@@ -97,7 +97,7 @@ describe('what will be asked first, read together', () => {
   function changesOf(events: readonly Event[]) {
     const asked = { queries: 0 };
     const truthOf = ({ offset, op, key, lsn = -1, body }: Event): TruthEvent => ({
-      ...{ key, offset, op, lsn, before: '', after: body ?? '', commitLsn: -1, tsUs: 0 },
+      ...{ key, offset, op, lsn, before: '', after: body ?? '', commitLsn: -1, txId: -1, tsUs: 0 },
       unavailable: body === null ? ['body'] : [],
     });
     const newest = (keys: ReadonlyMap<string, number>, isIt: (event: Event) => boolean): TruthEvent[] => {

@@ -131,10 +131,12 @@ function portsOf(world: World): DeliveryPorts {
           transcoder,
           target,
           wholeBefore: world.wholeBefore,
+          earlier: null,
         };
         return { mirrored, wireSchema: { low: 1, high: 0 } };
       },
       refresh: () => undefined,
+      reopen: () => undefined,
       recheck: () => void calls.push('recheck'),
     },
     takeTable: async () => ({ release: async () => undefined }),

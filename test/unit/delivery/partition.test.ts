@@ -28,6 +28,7 @@ function deliver(world: World, more: Partial<PartitionOptions> = {}) {
     onFatal: (error) => void fatal.push(error),
     replay: () => null,
     paused: () => false,
+    remake: () => Promise.resolve(),
     after: Promise.resolve(),
     ...more,
   });

@@ -23,6 +23,7 @@ function deliver(world: World, replay: () => ReplayRun | null) {
     },
     // No idle commit comes first, as under load.
     limits: { ...LIMITS, idleCommitMs: 60_000 },
+    remake: () => Promise.resolve(),
     onFatal: (error) => {
       throw error;
     },

@@ -14,7 +14,16 @@ const c = (offset: number, id = offset): Fact => ({ offset, op: 'c', key: `{"id"
 
 function writerOf(world: World, abort = new AbortController()): BlockWriter {
   const { ports } = world;
-  return createBlockWriter({ of: TOPIC, epoch: 1, target: TARGET, ports, limits: LIMITS, signal: abort.signal });
+  const remake = (): Promise<void> => Promise.resolve();
+  return createBlockWriter({
+    of: TOPIC,
+    epoch: 1,
+    target: TARGET,
+    ports,
+    limits: LIMITS,
+    signal: abort.signal,
+    remake,
+  });
 }
 
 function withBad(block: ChangeBlock, offset: number): ChangeBlock {

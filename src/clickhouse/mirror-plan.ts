@@ -1,0 +1,190 @@
+/** How a mirror that stands is brought in line with its source's columns: in place where that is exact, else by making it anew. */
+import { fingerprint, type MirrorColumn, type MirrorLayout } from './mirror-layout';
+import { nullableType } from './mirror-type';
+
+/** A column of a mirror as ClickHouse has it; `comment` is `columnComment` of when it was made, '' in mirrors of old. */
+export interface StandingColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly comment: string;
+}
+
+/** One step in place. Every step may be repeated, and may be taken by two processes at once. */
+export type MirrorStep =
+  | { readonly kind: 'rename'; readonly from: string; readonly column: MirrorColumn }
+  | { readonly kind: 'add'; readonly column: MirrorColumn }
+  /** Another type whose values are the same. `from`: the source's type before. */
+  | { readonly kind: 'modify'; readonly column: MirrorColumn; readonly from: string };
+
+/** `rebuild`: what is in the way, in words. `layout`: the wanted one with the types that the mirror will have. */
+export type MirrorPlan =
+  | { readonly kind: 'in-place'; readonly layout: MirrorLayout; readonly steps: readonly MirrorStep[] }
+  | { readonly kind: 'rebuild'; readonly changes: readonly MirrorChange[] };
+
+/** A difference between a mirror and its source, as `schema_changes` tells it. */
+export interface MirrorChange {
+  /** '' where it is about the table. */
+  readonly column: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What a mirror's column remembers of its source: the table's oid, the column's number, its type. */
+export function columnComment({ oid = 0 }: MirrorLayout, { attnum, sourceType }: MirrorColumn): string {
+  return attnum === undefined ? '' : `${oid}.${attnum} ${sourceType ?? ''}`;
+}
+
+interface Known {
+  readonly oid: number;
+  readonly attnum: number;
+  readonly type: string;
+}
+
+function known({ comment }: StandingColumn): Known | null {
+  const [, oid, attnum, type] = /^(\d+)\.(\d+) (.*)$/.exec(comment) ?? [];
+  return type === undefined ? null : { oid: Number(oid), attnum: Number(attnum), type };
+}
+
+/**
+ * A column that is Nullable in the mirror stays so. One that is new is Nullable unless older rows have a value in it.
+ * @param sortingKey the mirror's, as `system.tables` writes it
+ */
+export function planMirror(layout: MirrorLayout, standing: readonly StandingColumn[], sortingKey: string): MirrorPlan {
+  const oids = standing.flatMap((column) => known(column)?.oid ?? []);
+  const oid = layout.oid ?? 0;
+  if (oid > 0 && oids.length > 0 && !oids.includes(oid))
+    return { kind: 'rebuild', changes: [{ column: '', from: `table ${oids[0]}`, to: `table ${oid}` }] };
+  const key = layout.key.map((index) => layout.columns[index]?.name ?? '').join(', ');
+  const obstacles: MirrorChange[] = [];
+  const keyBefore = plainNames(sortingKey);
+  if (keyBefore !== plainNames(key)) obstacles.push({ column: '', from: `key (${keyBefore})`, to: `key (${key})` });
+  const steps: MirrorStep[] = [];
+  const columns = layout.columns.map((column, index) => {
+    const fitted = fitColumn(column, layout.key.includes(index), standing);
+    if ('from' in fitted) obstacles.push(fitted);
+    else steps.push(...fitted.steps);
+    return 'from' in fitted ? column : fitted.column;
+  });
+  if (obstacles.length > 0) return { kind: 'rebuild', changes: [...steps.map(stepChange), ...obstacles] };
+  return {
+    kind: 'in-place',
+    steps,
+    layout: { ...layout, columns, fingerprint: fingerprint(columns, layout.fields, layout.key) },
+  };
+}
+
+/** What a step does, for the history. */
+export function stepChange(step: MirrorStep): MirrorChange {
+  const { column } = step;
+  const to = column.sourceType ?? column.type;
+  switch (step.kind) {
+    case 'rename':
+      return { column: step.from, from: to, to: `${column.name} ${to}` };
+    case 'add':
+      return { column: column.name, from: '', to };
+    case 'modify':
+      return { column: column.name, from: step.from, to: step.from === to ? `${to} NULL` : to };
+  }
+}
+
+/** Names as they are: the server writes some of them in backquotes, and a single one as `(id)`. */
+function plainNames(names: string): string {
+  return names.replaceAll(/[`\\]/g, '').replace(/^\((.*)\)$/, '$1');
+}
+
+type Fitted = { readonly column: MirrorColumn; readonly steps: MirrorStep[] } | MirrorChange;
+
+interface Fitting {
+  readonly column: MirrorColumn;
+  readonly inKey: boolean;
+  /** The source's type now. */
+  readonly to: string;
+}
+
+function fitColumn(column: MirrorColumn, inKey: boolean, standing: readonly StandingColumn[]): Fitted {
+  const fitting: Fitting = { column, inKey, to: column.sourceType ?? column.type };
+  const named = standing.find(({ name }) => name === column.name);
+  const found = standing.find((one) => column.attnum !== undefined && known(one)?.attnum === column.attnum);
+  if (found !== undefined)
+    return found === named ? fitType(found, fitting) : renamed(found, named !== undefined, fitting);
+  if (named === undefined) return added(fitting);
+  // A mirror of old says nothing of its columns. Else the name is a dropped column's, whose values are not this one's.
+  if (known(named) === null || column.attnum === undefined) return fitType(named, fitting);
+  return { column: column.name, from: 'another column', to: fitting.to };
+}
+
+function added({ column, inKey, to }: Fitting): Fitted {
+  if (inKey) return { column: column.name, from: '', to };
+  const filled = column.missing !== undefined && column.missing !== 'null';
+  const made = filled ? column : { ...column, type: nullableType(column.type) };
+  return { column: made, steps: [{ kind: 'add', column: made }] };
+}
+
+function renamed(found: StandingColumn, isNameTaken: boolean, fitting: Fitting): Fitted {
+  const { column, inKey } = fitting;
+  if (inKey || isNameTaken) return { column: column.name, from: found.name, to: column.name };
+  const fitted = fitType(found, fitting);
+  if ('from' in fitted) return fitted;
+  return { ...fitted, steps: [{ kind: 'rename', from: found.name, column: fitted.column }, ...fitted.steps] };
+}
+
+function fitType(found: StandingColumn, { column, inKey, to }: Fitting): Fitted {
+  const before = known(found)?.type ?? null;
+  const from = before ?? found.type;
+  // What can hold NULL stays so.
+  const isNullable = nullableType(found.type) === found.type;
+  const wanted = isNullable ? { ...column, type: nullableType(column.type) } : column;
+  const steps: MirrorStep[] = [{ kind: 'modify', column: wanted, from }];
+  const sameType = found.type === wanted.type;
+  const sameSource = before === null || before === to;
+  if (sameType && sameSource) return { column: wanted, steps: [] };
+  const sameValues = sameSource ? sameBut(found.type, wanted.type) : isWidened(before, to);
+  return sameValues && (sameType || !inKey) ? { column: wanted, steps } : { column: column.name, from, to };
+}
+
+/** The same type, NULL aside. */
+function sameBut(a: string, b: string): boolean {
+  return nullableType(a) === nullableType(b);
+}
+
+const INTEGERS = ['smallint', 'integer', 'bigint'];
+
+/**
+ * Whether every value of a source type is the same value under another, in images as in rows: then nothing that is written
+ * or under way must be read anew. real to double precision is not: 3.33 becomes another number.
+ */
+export function isWidened(from: string, to: string): boolean {
+  if (INTEGERS.includes(from)) return INTEGERS.indexOf(from) < INTEGERS.indexOf(to);
+  const [a, b] = [parameters(from), parameters(to)];
+  if (isText(a.name) && isText(b.name)) return isWithin(a, b, Infinity);
+  if (a.name !== b.name) return false;
+  if (a.name === 'numeric') return isFinerDecimal(a, b);
+  return /^(timestamp|time)/.test(a.name) && isWithin(a, b, 6);
+}
+
+function isWithin(a: TypeText, b: TypeText, most: number): boolean {
+  return (a.values[0] ?? most) <= (b.values[0] ?? most);
+}
+
+/** Between decimals of ClickHouse: one that PostgreSQL does not limit is Decimal(76, 38). */
+function isFinerDecimal(a: TypeText, b: TypeText): boolean {
+  if (a.values.length === 0) return false;
+  const [precision = 0, scale = 0] = a.values;
+  const [wider, finer] = b.values.length === 0 ? [76, 38] : [b.values[0] ?? 0, b.values[1] ?? 0];
+  return scale >= 0 && finer >= scale && wider - finer >= precision - scale;
+}
+
+function isText(name: string): boolean {
+  return name === 'text' || name === 'character varying';
+}
+
+interface TypeText {
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+/** `numeric(12,2)` and `timestamp(3) with time zone` into a name and their numbers. */
+function parameters(type: string): TypeText {
+  const [, before = type, list, after = ''] = /^([^(]*)\(([^)]*)\)(.*)$/.exec(type) ?? [];
+  return { name: before + after, values: list === undefined ? [] : list.split(',').map(Number) };
+}

@@ -1,0 +1,146 @@
+/** Reads the images of a table's share of a block, and of `changes`, into rows and events; keeps what could not be read. */
+import type { StringColumn } from '../clickhouse/column-string';
+import type { TruthEvent } from '../clickhouse/truth-look-ups';
+import { TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
+import { OP } from '../model';
+import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
+import type { FoldEvent } from '../plan/fold';
+import { MirrorRows, type RowOrigin } from '../plan/mirror-rows';
+import type { EventPlace } from '../plan/table-versions';
+import type { MirroredTable } from './ports';
+
+/** A block and what was found out about it. */
+export interface LookedAt {
+  readonly block: ChangeBlock;
+  readonly topic: string;
+  readonly partition: number;
+  readonly end: number;
+  /** Written again within its announced bounds. */
+  readonly announced: boolean;
+  readonly redelivered: Uint8Array;
+  readonly withheld: ReadonlyMap<number, readonly string[]>;
+}
+
+export interface TableShare {
+  readonly table: MirroredTable;
+  readonly source: BlockTable;
+  /** Rows of the block, in offset order. */
+  readonly rows: readonly number[];
+}
+
+function originOf(block: ChangeBlock, row: number): RowOrigin {
+  return {
+    offset: block.offsets[row] ?? 0,
+    commitLsn: block.commitLsn(row),
+    lsn: block.lsn(row),
+    tsUs: block.tsUs[row] ?? 0,
+  };
+}
+
+interface ImageRange {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface What {
+  readonly present: boolean;
+  /** Columns whose value is withheld, by their names in the image. */
+  readonly names: readonly string[];
+}
+
+/** Reads images into rows and turns them into events; keeps what could not be read. */
+export class ImageReader {
+  readonly rows: MirrorRows;
+  readonly bad: BadRecord[] = [];
+  stale = false;
+  private readonly share: TableShare;
+  private readonly at: LookedAt;
+
+  constructor(share: TableShare, at: LookedAt) {
+    this.share = share;
+    this.at = at;
+    this.rows = new MirrorRows(share.table.layout);
+  }
+
+  /** The event of a row of the block; null when its image cannot be read (it is in `bad` then). */
+  ofRow(row: number): FoldEvent | null {
+    const { block, withheld } = this.at;
+    const present = block.ops[row] !== OP.d;
+    const source = present ? block.after : block.has(block.before, row) ? block.before : block.key;
+    const names = withheld.get(row) ?? [];
+    const place = { lsn: block.lsn(row), txId: block.txIds[row] ?? -1 };
+    const image = { bytes: source.bytes, start: source.start(row), end: source.end(row) };
+    const read = this.readAt(image, place, { present, names });
+    if (read === 'gone') return null;
+    if (read !== null) return this.event(originOf(block, row), present, read);
+    this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.share.table.transcoder.failedColumn));
+    return null;
+  }
+
+  /** The event of a row of `changes`. */
+  ofTruth(truth: TruthEvent): FoldEvent | null {
+    const present = truth.op !== 'd';
+    const bytes = Buffer.from(present ? truth.after : truth.before === '' ? truth.key : truth.before, 'utf8');
+    const read = this.readAt({ bytes, start: 0, end: bytes.length }, truth, { present, names: truth.unavailable });
+    return read === null || read === 'gone' ? null : this.event(truth, present, read);
+  }
+
+  badAt(offset: number, code: BadRecord['code'], column: string): BadRecord {
+    const { block } = this.at;
+    const row = block.offsets.subarray(0, block.rowCount).indexOf(offset);
+    const copy = (images: StringColumn): Uint8Array =>
+      row < 0 ? new Uint8Array(0) : images.bytes.slice(images.start(row), images.end(row));
+    return {
+      offset,
+      code,
+      table: this.share.table.name,
+      column,
+      key: copy(block.key),
+      value: copy(block.after),
+      headers: new Uint8Array(0),
+    };
+  }
+
+  /**
+   * Appends the image in the terms of the table as it is now; its withheld columns, null where it cannot be read, 'gone'
+   * where it is of another table that had the name before.
+   */
+  private readAt(image: ImageRange, place: EventPlace, what: What): readonly string[] | 'gone' | null {
+    const { earlier } = this.share.table;
+    if (earlier === null || place.lsn > earlier.newestBeyond)
+      return this.read(image, what) === null ? null : what.names;
+    const bytes = image.bytes.subarray(image.start, image.end);
+    for (const guess of ['likely', 'other'] as const) {
+      const then = earlier.read(bytes, place, what.names, guess);
+      if (then === null) return 'gone';
+      const range = { bytes: then.bytes, start: 0, end: then.bytes.length };
+      if (this.read(range, { ...what, names: then.withheld }) !== null) return then.withheld;
+    }
+    return null;
+  }
+
+  private read({ bytes, start, end }: ImageRange, { present, names }: What): true | null {
+    const { transcoder } = this.share.table;
+    const outcome = present
+      ? transcoder.append(bytes, start, end, this.rows, names.length === 0 ? undefined : new Set(names))
+      : transcoder.appendKey(bytes, start, end, this.rows);
+    if (outcome === UNKNOWN_FIELD) this.stale = true;
+    return outcome === TRANSCODED ? true : null;
+  }
+
+  private event(origin: RowOrigin, present: boolean, names: readonly string[]): FoldEvent {
+    const image = this.rows.rowCount - 1;
+    const { columns } = this.share.table.layout;
+    const indexes = names
+      .map((name) => columns.findIndex((column) => column.name === name))
+      .filter((index) => index >= 0);
+    return {
+      key: this.rows.keyOf(image),
+      origin: { offset: origin.offset, commitLsn: origin.commitLsn, lsn: origin.lsn, tsUs: origin.tsUs },
+      image,
+      present,
+      withheld: indexes.length === 0 ? null : new Map(indexes.map((index) => [index, null])),
+    };
+  }
+}

@@ -1,0 +1,119 @@
+/** The versions of each source table, remembered in `control`, and how images of earlier ones are read. */
+import type { Control } from '../clickhouse/control';
+import { nullableType } from '../clickhouse/mirror-type';
+import type { MirrorLayout } from '../clickhouse/mirror-layout';
+import { isWidened } from '../clickhouse/mirror-plan';
+import { imageFields, modernise, modernNames } from '../debezium/earlier-image';
+import { isSameType } from '../debezium/recast';
+import { tableName, type SourceTable } from '../model';
+import { tableAt, withVersion, type EventPlace, type Guess, type TableVersion } from '../plan/table-versions';
+
+export type Memory = Pick<Control, 'get' | 'set'>;
+
+const NAME = 'versions:';
+
+/** What is remembered of a table, oldest first; nothing is an empty list. */
+export async function readPast(
+  memory: Memory,
+  table: { schema: string; name: string },
+): Promise<readonly TableVersion[]> {
+  const text = await memory.get(`${NAME}${tableName(table)}`);
+  return text === null ? [] : (JSON.parse(text) as TableVersion[]);
+}
+
+/** Adds the table as it was found; writes only what is news. `seen`: LSNs before which it was not, and by which it was so. */
+export async function rememberVersion(
+  memory: Memory,
+  source: SourceTable,
+  versions: readonly TableVersion[],
+  seen: { readonly after: number; readonly by: number },
+): Promise<readonly TableVersion[]> {
+  const after = Math.max(seen.after, versions.at(-1)?.by ?? -1);
+  const now = withVersion(versions, source, { after, by: seen.by });
+  if (now !== versions) await memory.set(`${NAME}${tableName(source)}`, JSON.stringify(now));
+  return now;
+}
+
+/** An image as if its table had been then what it is now. */
+export interface ReadImage {
+  readonly bytes: Uint8Array;
+  readonly withheld: readonly string[];
+}
+
+/** Reads images of tables that were altered. */
+export interface EarlierImages {
+  /** Images of events beyond this LSN are of the newest version and need nothing. */
+  readonly newestBeyond: number;
+  /**
+   * The image in the newest version's terms; null when the event is of another table, one that had the name before and was
+   * dropped: its rows are gone.
+   * @param withheld names of columns whose value is a placeholder
+   * @param guess `other` where what is likely could not be read
+   */
+  read(image: Uint8Array, place: EventPlace, withheld: readonly string[], guess: Guess): ReadImage | null;
+  /** Columns with how often their value could not be told since the last call. */
+  takeUnknown(): ReadonlyMap<string, number>;
+  /** All names that a column of the newest version had, its own first. */
+  namesOf(column: string): readonly string[];
+}
+
+/** Null while there is but one version. */
+export function earlierImages(versions: readonly TableVersion[]): EarlierImages | null {
+  const newest = versions.at(-1);
+  if (newest === undefined || versions.length === 1) return null;
+  let unknown = new Map<string, number>();
+  return {
+    newestBeyond: newest.by,
+    read(image, place, withheld, guess) {
+      const fields = imageFields(image, 0, image.length);
+      const then = tableAt(versions, place, new Set(fields.keys()), guess) ?? newest.source;
+      if (then.oid !== newest.source.oid) return null;
+      if (then === newest.source) return { bytes: image, withheld };
+      const modern = modernise(fields, then, newest.source, withheld);
+      for (const name of modern.unknown) unknown.set(name, (unknown.get(name) ?? 0) + 1);
+      return { bytes: modern.bytes, withheld: modernNames(withheld, then, newest.source) };
+    },
+    takeUnknown() {
+      const taken = unknown;
+      unknown = new Map();
+      return taken;
+    },
+    namesOf(column) {
+      const attnum = newest.source.columns.find(({ name }) => name === column)?.attnum;
+      const former = versions
+        .filter(({ source }) => source.oid === newest.source.oid)
+        .flatMap(({ source }) => source.columns.filter((one) => attnum && one.attnum === attnum))
+        .map(({ name }) => name);
+      return [...new Set([column, ...former])];
+    },
+  };
+}
+
+/**
+ * The layout where NULL can stand for a value that nobody can tell: of a column that was added with a default computed for
+ * each row, or whose type was changed.
+ */
+export function withUnknown(layout: MirrorLayout, versions: readonly TableVersion[]): MirrorLayout {
+  const newest = versions.at(-1)?.source;
+  const mayBeUnknown = (attnum: number): boolean =>
+    newest?.columns.some(
+      (column) =>
+        column.attnum === attnum &&
+        (column.filled === true ||
+          versions.some(({ source }) =>
+            source.columns.some(
+              (one) =>
+                source.oid === newest.oid &&
+                one.attnum === attnum &&
+                !isSameType(one, column) &&
+                !isWidened(one.type, column.type),
+            ),
+          )),
+    ) ?? false;
+  const columns = layout.columns.map((column, index) =>
+    column.attnum !== undefined && !layout.key.includes(index) && mayBeUnknown(column.attnum)
+      ? { ...column, type: nullableType(column.type) }
+      : column,
+  );
+  return { ...layout, columns };
+}

@@ -1,0 +1,118 @@
+/** The versions a source table had, and which of them an event is of: no event tells when a table is altered. */
+import { isLater, type SourceColumn, type SourceTable } from '../model';
+
+/** A table as it was from some moment on. */
+export interface TableVersion {
+  readonly source: SourceTable;
+  /** Events at or below this LSN are of the version before. */
+  readonly after: number;
+  /** Events beyond this LSN are of this version or a later one. */
+  readonly by: number;
+}
+
+/** Where an event is in PostgreSQL's log; -1 for null. */
+export interface EventPlace {
+  readonly lsn: number;
+  readonly txId: number;
+}
+
+/**
+ * How the ids of transactions are understood. ALTER TABLE has its id before it waits for those who write: of an event with
+ * a later id it is only likely that it came after.
+ */
+export type Guess = 'likely' | 'other';
+
+/** Whether the same images give the same rows by both. */
+export function isSameVersion(a: SourceTable, b: SourceTable): boolean {
+  return versionText(a) === versionText(b);
+}
+
+function versionText({ oid = 0, columns, key }: SourceTable): string {
+  return JSON.stringify([oid, columns.map(columnText), key]);
+}
+
+function columnText({ name, type, base, kind, modifier, array, generated, attnum = 0 }: SourceColumn): string {
+  return JSON.stringify([name, type, base, kind, modifier, array, generated, attnum]);
+}
+
+/** What is known of a table once it was found to be `source`; the same list when that is no news. Oldest first. */
+export function withVersion(
+  versions: readonly TableVersion[],
+  source: SourceTable,
+  seen: { readonly after: number; readonly by: number },
+): readonly TableVersion[] {
+  const last = versions.at(-1);
+  const known = { ...source, columns: source.columns.map((column) => withPast(column, last?.source, source)) };
+  if (last === undefined) return [{ source: known, after: -1, by: -1 }];
+  if (isSameVersion(last.source, source)) return versions;
+  return [...versions, { source: known, ...seen }];
+}
+
+/**
+ * The column with what older rows read in it. PostgreSQL forgets that when it rewrites the table, so what was known of the
+ * column before stays.
+ */
+function withPast(column: SourceColumn, before: SourceTable | undefined, now: SourceTable): SourceColumn {
+  const { missing, filled, ...rest } = column;
+  const same = before !== undefined && before.oid === now.oid;
+  const earlier = same ? before.columns.find(({ attnum }) => attnum === column.attnum) : undefined;
+  // Of the first version nothing older is known: its columns were there when the rows were made.
+  const told = earlier ?? (same ? column : { missing: undefined, filled: undefined });
+  const found = told.missing ?? missing;
+  return {
+    ...rest,
+    ...(found === undefined ? {} : { missing: found }),
+    ...(told.filled === true && found === undefined ? { filled: true as const } : {}),
+  };
+}
+
+/**
+ * The table as it was for an event. Beyond the LSN by which a version was found it is that one. Between the two looks at
+ * the catalogue that found it, each column is as the names in the image tell, else as the transactions tell; so a version
+ * that no look has seen is put together of those before and after it.
+ * @param fields the names in the event's image
+ */
+export function tableAt(
+  versions: readonly TableVersion[],
+  place: EventPlace,
+  fields: ReadonlySet<string>,
+  guess: Guess = 'likely',
+): SourceTable | null {
+  for (let index = versions.length - 1; index > 0; index--) {
+    const version = versions[index];
+    if (version === undefined || (place.lsn >= 0 && place.lsn <= version.after)) continue;
+    if (place.lsn > version.by) return version.source;
+    const older = tableAt(versions.slice(0, index), place, fields, guess);
+    return older === null ? version.source : between(older, version.source, { place, fields, guess });
+  }
+  return versions[0]?.source ?? null;
+}
+
+interface Telling {
+  readonly place: EventPlace;
+  readonly fields: ReadonlySet<string>;
+  readonly guess: Guess;
+}
+
+/** Whether the event is of a transaction at or after another, by their ids. */
+function isSince(xid: number | undefined, { place: { txId }, guess }: Telling): boolean {
+  if (xid === undefined || xid === 0 || txId < 0) return true;
+  return isLater(xid, txId) === (guess === 'other');
+}
+
+function between(older: SourceTable, newer: SourceTable, telling: Telling): SourceTable {
+  const { fields } = telling;
+  if (older.oid !== newer.oid) return isSince(newer.madeBy, { ...telling, guess: 'likely' }) ? newer : older;
+  const columns = newer.columns.flatMap((column) => {
+    const before = older.columns.find((one) => isSameColumn(one, column));
+    if (before !== undefined && columnText(before) === columnText(column)) return [column];
+    const [hasNew, hasOld] = [fields.has(column.name), before !== undefined && fields.has(before.name)];
+    const isNew = hasNew === hasOld || before === undefined ? isSince(column.alteredBy, telling) : hasNew;
+    return isNew ? [column] : before === undefined ? [] : [before];
+  });
+  return { ...newer, columns };
+}
+
+function isSameColumn(a: SourceColumn, b: SourceColumn): boolean {
+  return b.attnum ? a.attnum === b.attnum : a.name === b.name;
+}

@@ -1,0 +1,168 @@
+/** Tables that are altered while rows of them are written: the mirror follows, and older rows read what PostgreSQL reads. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { scenario, withLogs } from '../harness/scenario';
+import { openWorld, type World } from '../harness/world';
+import type { VerifyResult } from '../../src/verify/result';
+
+jest.setTimeout(180_000);
+
+const TABLES = ['grown', 'shrunk', 'named', 'wide', 'narrow', 'dated', 'keyed', 'loose', 'felt', 'remade', 'floats'];
+
+describe('a table that is altered while it is written', () => {
+  let world: World;
+  let writing = true;
+  let writer = Promise.resolve();
+
+  /** Writes to every table without naming a column that is altered. */
+  const write = async (): Promise<void> => {
+    for (let round = 0; writing; round++) {
+      for (const table of TABLES) {
+        const id = 1 + ((round * 7) % 40);
+        await world
+          .sql(
+            `UPDATE ${table} SET n = n + 1 WHERE id = ${id}`,
+            `DELETE FROM ${table} WHERE id = ${1 + ((round * 11) % 60)} AND id > 30`,
+            `INSERT INTO ${table} (id, n) VALUES (${100 + round}, ${round})`,
+          )
+          .catch(() => undefined);
+      }
+      await sleep(10);
+    }
+  };
+
+  const prepare = async (): Promise<void> => {
+    world = await openWorld();
+    await world.sql(`CREATE TYPE mood AS ENUM ('sad', 'ok')`);
+    const columns: Record<string, string> = {
+      shrunk: ', gone text, stays text DEFAULT $$x$$',
+      named: ', old_name text DEFAULT $$named$$, a int DEFAULT 1, b int DEFAULT 2',
+      wide: ', small int2 DEFAULT 32767, whole int4 DEFAULT 2147483647, word varchar(5) DEFAULT $$12345$$, price numeric(6,2) DEFAULT 1234.56',
+      narrow: ', num numeric(12,4) DEFAULT 1.2345, word text DEFAULT $$17$$, padded char(5) DEFAULT $$ab$$',
+      dated: ', day date DEFAULT $$2020-02-29$$',
+      keyed: ', region text NOT NULL DEFAULT $$eu$$',
+      loose: ', must text NOT NULL DEFAULT $$must$$, may text DEFAULT $$may$$',
+      felt: `, mood mood DEFAULT 'ok'`,
+      remade: ', word text DEFAULT $$first$$',
+      floats: ', f float4 DEFAULT 3.33',
+    };
+    for (const table of TABLES) {
+      await world.sql(
+        `CREATE TABLE ${table} (id int PRIMARY KEY, n int NOT NULL${columns[table] ?? ''})`,
+        `ALTER TABLE ${table} REPLICA IDENTITY ${table === 'dated' ? 'DEFAULT' : 'FULL'}`,
+        `INSERT INTO ${table} (id, n) SELECT i, i FROM generate_series(1, 60) i`,
+      );
+    }
+    await world.connect();
+    await world.service.start();
+    for (const table of TABLES) await world.mirrorEquals(table);
+    writer = write();
+  };
+
+  beforeAll(() => withLogs('the preparation', prepare));
+  afterAll(async () => {
+    writing = false;
+    await writer;
+    await world.close();
+  });
+
+  const alter = async (...statements: readonly string[]): Promise<void> => {
+    await sleep(150);
+    await world.sql(...statements);
+    await sleep(150);
+  };
+
+  scenario('columns are added: older rows read their default, as in PostgreSQL', async () => {
+    await alter('ALTER TABLE grown ADD COLUMN plain text');
+    await alter(`ALTER TABLE grown ADD COLUMN words text NOT NULL DEFAULT 'a "quoted" ü'`);
+    await alter(
+      `ALTER TABLE grown ADD COLUMN price numeric(10,2) NOT NULL DEFAULT 1.50, ADD COLUMN day date DEFAULT '2020-02-29'`,
+      `ALTER TABLE grown ADD COLUMN at timestamptz DEFAULT '2020-02-29 12:00:00.000001+02', ADD COLUMN stamp timestamp DEFAULT '1969-12-31 23:59:59.999999'`,
+      `ALTER TABLE grown ADD COLUMN bytes bytea DEFAULT '\\x00ff', ADD COLUMN yes bool DEFAULT true, ADD COLUMN doc jsonb DEFAULT '{"a": 1.10}'`,
+      `ALTER TABLE grown ADD COLUMN ints int[] DEFAULT '{1,NULL}', ADD COLUMN texts text[] DEFAULT '{"a,b",NULL}', ADD COLUMN big int8 DEFAULT 9007199254740993`,
+      `ALTER TABLE grown ADD COLUMN felt mood NOT NULL DEFAULT 'sad', ADD COLUMN u uuid DEFAULT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', ADD COLUMN t time DEFAULT '24:00'`,
+    );
+    await alter(`ALTER TABLE grown ALTER COLUMN words SET DEFAULT 'another'`);
+  });
+
+  scenario('columns are dropped, renamed and exchanged', async () => {
+    await alter('ALTER TABLE shrunk DROP COLUMN gone');
+    await alter(`ALTER TABLE shrunk DROP COLUMN stays`, `ALTER TABLE shrunk ADD COLUMN stays int DEFAULT 5`);
+    await alter('ALTER TABLE named RENAME COLUMN old_name TO "new name"');
+    await alter(
+      'ALTER TABLE named RENAME COLUMN a TO c',
+      'ALTER TABLE named RENAME COLUMN b TO a',
+      'ALTER TABLE named RENAME COLUMN c TO b',
+    );
+  });
+
+  scenario('types are widened in place', async () => {
+    await alter('ALTER TABLE wide ALTER COLUMN small TYPE int4, ALTER COLUMN whole TYPE int8');
+    await alter('UPDATE wide SET small = 40000, whole = 9007199254740993 WHERE id < 10');
+    await alter('ALTER TABLE wide ALTER COLUMN word TYPE text, ALTER COLUMN price TYPE numeric(12,4)');
+    await alter(`UPDATE wide SET word = 'longer than five', price = 12345678.1234 WHERE id < 5`);
+  });
+
+  scenario(
+    'types are changed: values that were rewritten without an event are cast as PostgreSQL casts them',
+    async () => {
+      await alter('ALTER TABLE narrow ALTER COLUMN num TYPE numeric(6,2)');
+      await alter(
+        'ALTER TABLE narrow ALTER COLUMN word DROP DEFAULT, ALTER COLUMN word TYPE int USING word::int, ALTER COLUMN padded TYPE text',
+      );
+      await alter('ALTER TABLE dated ALTER COLUMN day TYPE timestamp');
+      await alter('ALTER TABLE floats ALTER COLUMN f TYPE float8');
+    },
+  );
+
+  scenario('NOT NULL is dropped and set, an enum gets a value', async () => {
+    await alter('ALTER TABLE loose ALTER COLUMN must DROP NOT NULL, ALTER COLUMN may SET NOT NULL');
+    await alter(`UPDATE loose SET must = NULL WHERE id < 5`);
+    await world.sql(`ALTER TYPE mood ADD VALUE 'happy'`);
+    await alter(`UPDATE felt SET mood = 'happy' WHERE id < 5`);
+  });
+
+  scenario('the key is changed: the mirror is made anew with another order', async () => {
+    await alter('ALTER TABLE keyed DROP CONSTRAINT keyed_pkey', 'ALTER TABLE keyed ADD PRIMARY KEY (region, id)');
+    await alter(`UPDATE keyed SET region = 'us' WHERE id < 10`, `INSERT INTO keyed VALUES (11, 1, 'us')`);
+    await alter(`DELETE FROM keyed WHERE id = 12`);
+  });
+
+  scenario('a table is dropped and made again: its old rows are gone', async () => {
+    await alter(
+      'DROP TABLE remade',
+      'CREATE TABLE remade (id int PRIMARY KEY, n int, other numeric(5,1))',
+      'ALTER TABLE remade REPLICA IDENTITY FULL',
+      'INSERT INTO remade VALUES (1, 1, 1.5), (2000, 2, NULL)',
+    );
+  });
+
+  scenario('every mirror equals its source at the end, and schema_changes tells what happened', async () => {
+    writing = false;
+    await writer;
+    for (const table of TABLES) await world.mirrorEquals(table);
+    const ended = await world.command(['verify', '--json']);
+    const result = JSON.parse(ended.stdout) as VerifyResult;
+    expect(result.tables.flatMap(({ details }) => details)).toEqual([]);
+    expect(result.tables.map(({ table }) => table).sort()).toEqual(TABLES.map((table) => `public.${table}`).sort());
+    await world.auditIsExactlyOnce();
+    const changes = await world.clickhouse.query<{ change: string }>(
+      `SELECT concat(table, ' ', column, ': ', from_type, ' -> ', to_type) AS change FROM ${world.machinery}.schema_changes WHERE first_offset > 0 ORDER BY change`,
+    );
+    expect(changes.map(({ change }) => change)).toEqual(
+      expect.arrayContaining([
+        'grown plain:  -> text',
+        'named old_name: text -> new name text',
+        'wide small: smallint -> integer',
+        'wide word: character varying(5) -> text',
+        'narrow num: numeric(12,4) -> numeric(6,2)',
+        'dated day: date -> timestamp without time zone',
+        'keyed : key (id) -> key (region, id)',
+      ]),
+    );
+    expect(new Set(changes.map(({ change }) => change)).size).toBe(changes.length);
+    const [quarantined] = await world.clickhouse.query<{ n: string }>(
+      `SELECT count() AS n FROM ${world.machinery}.quarantine`,
+    );
+    expect(quarantined?.n).toBe('0');
+  });
+});
