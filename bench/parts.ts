@@ -11,6 +11,7 @@ import type { ChangeBlock } from '../src/plan/change-block';
 import { openBenchParts, type BenchParts } from './bench-parts';
 import { choiceSetting, numberSetting, say, wireSetting } from './bench-settings';
 import { insertsOf, newGatherer, readChunks, sentFor } from './blocks';
+import { holdChunk } from './held-chunk';
 import { cpuSeconds } from './process-cost';
 import { commitName, machineName, writeResult } from './report';
 import { spreadOf, type Spread } from './statistics';
@@ -133,8 +134,9 @@ async function main(): Promise<void> {
     const wanted = Math.min(numberSetting('HELD', 100_000), topic.changes / topic.partitions);
     await readChunks(parts.env.KAFKA_BROKERS, topic, (chunk) => {
       if (chunk.partition !== 0) return 'go on';
-      chunks.push(chunk);
-      for (const cursor = chunk.records(); cursor.next();) if (cursor.valueStart >= 0) count++;
+      const held = holdChunk(chunk);
+      chunks.push(held);
+      for (const cursor = held.records(); cursor.next();) if (cursor.valueStart >= 0) count++;
       return count >= wanted ? 'stop' : 'go on';
     });
     const bench = { parts, topic, target, chunks, count };

@@ -4,6 +4,7 @@ import { ServiceError } from '../errors';
 import { tlsOptions, type KafkaLogin, type Tls } from '../security';
 import { openTokens } from './oauth-token';
 import { quietRequestQueue } from './request-queue';
+import { readIntoKeptBuffers, socketFactory } from './response-buffer';
 
 export interface KafkaOptions {
   readonly brokers: readonly string[];
@@ -28,9 +29,11 @@ export const RETRY = {
 
 export function createKafka(options: KafkaOptions, onLog: (entry: LogEntry) => void): Kafka {
   quietRequestQueue();
+  readIntoKeptBuffers();
   return new Kafka({
     clientId: options.clientId,
     brokers: [...options.brokers],
+    socketFactory,
     connectionTimeout: 5_000,
     requestTimeout: 30_000,
     ...(options.tls === null ? {} : { ssl: tlsOptions(options.tls) }),
