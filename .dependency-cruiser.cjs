@@ -90,6 +90,8 @@ module.exports = {
     door('@clickhouse/client', 'clickhouse/client'),
     door('pg', 'postgres/client'),
     door('@kafkajs/confluent-schema-registry', 'registry/client'),
+    door('lz4-napi', 'kafka/codecs'),
+    door('snappy', 'kafka/codecs'),
     door('convict', 'config'),
     door('dotenv', 'config'),
     door('winston', 'telemetry/log'),

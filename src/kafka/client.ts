@@ -3,6 +3,7 @@ import { Kafka, logLevel, type Admin, type LogEntry, type SASLOptions } from 'ka
 import { ServiceError } from '../errors';
 import { tlsOptions, type KafkaLogin, type Tls } from '../security';
 import { openTokens } from './oauth-token';
+import { readEveryCompression } from './codecs';
 import { quietRequestQueue } from './request-queue';
 import { readIntoKeptBuffers, socketFactory } from './response-buffer';
 
@@ -30,6 +31,7 @@ export const RETRY = {
 export function createKafka(options: KafkaOptions, onLog: (entry: LogEntry) => void): Kafka {
   quietRequestQueue();
   readIntoKeptBuffers();
+  readEveryCompression();
   return new Kafka({
     clientId: options.clientId,
     brokers: [...options.brokers],
