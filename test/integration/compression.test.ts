@@ -34,39 +34,52 @@ beforeAll(async () => {
 afterAll(() => world.close(), 60_000);
 
 describe('a compressed topic', () => {
-  scenario('is read whatever it is compressed with, snapshot and changes', async () => {
-    for (const name of NAMES) await world.sql(`UPDATE in_${name} SET note = 'x' || id WHERE id % 3 = 0`, `DELETE FROM in_${name} WHERE id = 7`); // prettier-ignore
-    for (const name of NAMES) await world.mirrorEquals(`in_${name}`);
-    await world.auditIsExactlyOnce();
-  }, 90_000);
+  scenario(
+    'is read whatever it is compressed with, snapshot and changes',
+    async () => {
+      for (const name of NAMES) await world.sql(`UPDATE in_${name} SET note = 'x' || id WHERE id % 3 = 0`, `DELETE FROM in_${name} WHERE id = 7`); // prettier-ignore
+      for (const name of NAMES) await world.mirrorEquals(`in_${name}`);
+      for (const name of NAMES) {
+        // Not read from Kafka here: the harness's plain kafkajs would be there before the service's decoder is.
+        const rows = await world.auditRows(`in_${name}`);
+        expect(rows.length).toBe(2_000 + 666 + 1);
+        expect(new Set(rows.map(({ offset }) => offset)).size).toBe(rows.length);
+      }
+    },
+    90_000,
+  );
 
-  scenario('is read with the codec it was written with', async () => {
-    const { KAFKA_BROKERS } = world.stack.env;
-    const options = { brokers: KAFKA_BROKERS.split(','), clientId: 'tests', groupId: world.name, sessionTimeoutMs: 10_000, holdMs: 500, tls: null, sasl: null }; // prettier-ignore
-    const reader = openReader(options);
-    for (const name of NAMES) {
-      const topic = world.topic(`in_${name}`);
-      const original = codecs[TYPES[name]]!;
-      let batches = 0;
-      codecs[TYPES[name]] = () => ({
-        ...original(),
-        decompress: (buffer: Buffer) => {
-          batches++;
-          return original().decompress(buffer);
-        },
-      });
-      let records = 0;
-      const [bounds] = await reader.bounds(topic);
-      const count = (): 'go on' => {
-        records++;
-        return 'go on';
-      };
-      await reader.read([{ topic, partition: 0, from: bounds!.low, to: bounds!.high }], count, AbortSignal.timeout(30_000)); // prettier-ignore
-      codecs[TYPES[name]] = original;
-      expect(batches).toBeGreaterThan(0);
-      // The snapshot's rows, the updates, the delete and its tombstone.
-      expect(records).toBe(2_000 + 666 + 2);
-    }
-    await reader.close();
-  }, 90_000);
+  scenario(
+    'is read with the codec it was written with',
+    async () => {
+      const { KAFKA_BROKERS } = world.stack.env;
+      const options = { brokers: KAFKA_BROKERS.split(','), clientId: 'tests', groupId: world.name, sessionTimeoutMs: 10_000, holdMs: 500, tls: null, sasl: null }; // prettier-ignore
+      const reader = openReader(options);
+      for (const name of NAMES) {
+        const topic = world.topic(`in_${name}`);
+        const original = codecs[TYPES[name]]!;
+        let batches = 0;
+        codecs[TYPES[name]] = () => ({
+          ...original(),
+          decompress: (buffer: Buffer) => {
+            batches++;
+            return original().decompress(buffer);
+          },
+        });
+        let records = 0;
+        const [bounds] = await reader.bounds(topic);
+        const count = (): 'go on' => {
+          records++;
+          return 'go on';
+        };
+        await reader.read([{ topic, partition: 0, from: bounds!.low, to: bounds!.high }], count, AbortSignal.timeout(30_000)); // prettier-ignore
+        codecs[TYPES[name]] = original;
+        expect(batches).toBeGreaterThan(0);
+        // The snapshot's rows, the updates, the delete and its tombstone.
+        expect(records).toBe(2_000 + 666 + 2);
+      }
+      await reader.close();
+    },
+    90_000,
+  );
 });
