@@ -2,7 +2,7 @@
 import tseslint from 'typescript-eslint';
 
 const PURE = [
-  'src/{model,errors,events,config-patterns,config-forms}.ts',
+  'src/{model,errors,events,event-words,config-patterns,config-forms}.ts',
   'src/{debezium,plan}/**/*.ts',
   'src/clickhouse/{byte-stream,column*,native,ddl,ddl-history,mirror-layout,mirror-type,quote,change-expression,low-cardinality}.ts',
   'src/kafka/{offsets,record-batch}.ts',

@@ -11,6 +11,7 @@ import { createBell } from './bell';
 import { createWorkQueue, type Work } from './between-blocks';
 import { eachBlockOfChanges } from './expired';
 import { createFeed } from './feed';
+import type { Idleness } from './idleness';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
 import type { ReplayRun } from './replay-run';
@@ -340,19 +341,4 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     },
     ended,
   };
-}
-
-interface Idleness {
-  /** A block was written: the time without one begins anew. */
-  begin(): void;
-  /** A block was written whose end is not acknowledged yet. */
-  announced(end: number): void;
-  /** Everything below is written. */
-  settled(): number;
-  /** This was acknowledged by another hand of this process. */
-  acknowledged(end: number): void;
-  /** The end of the last block written, if it is not acknowledged; else null. */
-  unacknowledged(): number | null;
-  /** Acknowledges or rests; true when a drained delivery has nothing left to do. */
-  spend(lastCut: number): Promise<boolean>;
 }

@@ -1,5 +1,6 @@
 /** Folds events and what was looked up into the figures. No clock, no I/O. */
-import { describe, type Outside, type ServiceEvent } from '../events';
+import { describe } from '../event-words';
+import type { Outside, ServiceEvent } from '../events';
 import type { OpName, TopicPartition } from '../model';
 import { Rate } from './figures';
 import {

@@ -1,6 +1,7 @@
 /** The door to winston: log lines as text on a terminal and as JSON elsewhere, without secrets. */
 import { createLogger, format, transports } from 'winston';
-import { describe, type Emit, type Fields, type Level } from '../events';
+import { describe, type Fields, type Level } from '../event-words';
+import type { Emit } from '../events';
 
 /** Takes lines; never throws, never waits. */
 export interface Log {

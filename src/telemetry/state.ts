@@ -1,5 +1,6 @@
 /** The figures that the page, `/status.json` and `/metrics` show: what is kept of all events, of bounded size. */
-import type { BlockMode, Level, Outside } from '../events';
+import type { Level } from '../event-words';
+import type { BlockMode, Outside } from '../events';
 import type { OpName, TopicPartition } from '../model';
 import { LATENCY_BOUNDS_MS } from '../plan/block-facts';
 import { Buckets, LatencyHistory, Rate } from './figures';

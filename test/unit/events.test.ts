@@ -1,4 +1,5 @@
-import { describe as inWords, type ServiceEvent } from '../../src/events';
+import { describe as inWords } from '../../src/event-words';
+import type { ServiceEvent } from '../../src/events';
 
 const at = { topic: 'cdc.public.orders', partition: 2 };
 
