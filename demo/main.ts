@@ -100,6 +100,8 @@ async function playOn(stage: Stage, clients: { postgres: Postgres; clickhouse: C
   const parts: DemoParts = { ...clients, database, folder, signal, log: service.log, onLate };
   await service.reading(signal);
   screen.say('reading from Kafka');
+  const page = service.page();
+  if (page !== null) screen.say(`see it live in a browser: ${page}`);
   await clients.postgres.query(readFileSync(join(folder, 'schema.sql'), 'utf8'));
   const tables = await Promise.all(DEMO_TABLES.map((name) => describeTable(clients.postgres, name, database)));
   screen.say(`the tables are there: ${DEMO_TABLES.join(', ')} (demo/schema.sql)`);

@@ -13,6 +13,8 @@ export interface ServiceProcess {
   readonly died: AbortSignal;
   /** Resolves when it reads from Kafka. Throws STACK_FAILED when that takes too long. */
   reading(signal: AbortSignal): Promise<void>;
+  /** Where its live page is; null where the port was taken. Known once it reads. */
+  page(): string | null;
   /** SIGTERM: the block in hand is written, then it ends. Killed when it does not. */
   stop(): Promise<void>;
 }
@@ -72,6 +74,10 @@ export function startService(at: {
           hint: `Read ${log}; make status shows which part is down.`,
         });
       await waitUntil(look, { everyMs: 100, deadlineMs: READING_DEADLINE_MS, signal, late });
+    },
+    page() {
+      const line = lastLines(log, { lines: 1_000, from }).find((one) => one.includes('"event":"page-served"'));
+      return /"address":"([^"]+)"/.exec(line ?? '')?.[1] ?? null;
     },
     async stop() {
       isStopping = true;

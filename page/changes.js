@@ -2,7 +2,9 @@
 import { element, ago, clock, whole } from './pipeline.js';
 
 const OPS = { c: 'insert', u: 'update', d: 'delete', r: 'snapshot', t: 'truncate' };
-const LEAST_MS = 1000;
+const LEAST_MS = 900;
+/** Answers are shared for a second, so the first may be from before what is new: it is asked for again until it cannot be. */
+const ASK_AGAIN = 3;
 
 const byId = (id) => document.getElementById(id);
 
@@ -14,6 +16,8 @@ export function openChanges() {
   let held = false;
   let loading = false;
   let dirty = false;
+  let asks = 0;
+  let quarantineAsks = 0;
   let loadedAt = 0;
   let shown = new Map();
 
@@ -125,12 +129,18 @@ export function openChanges() {
       byId('filter-key-label').hidden = values === 'withheld';
       offerTables(status.tables.map(({ table }) => table));
       const isNew = startedAt !== status.startedAt || counted !== status.totals.changes;
-      if (startedAt !== status.startedAt || quarantined !== status.totals.quarantined) void loadQuarantine();
+      if (startedAt !== status.startedAt || quarantined !== status.totals.quarantined) quarantineAsks = ASK_AGAIN;
+      if (quarantineAsks > 0) {
+        quarantineAsks--;
+        void loadQuarantine();
+      }
       startedAt = status.startedAt;
       counted = status.totals.changes;
       quarantined = status.totals.quarantined;
-      if (isNew) dirty = true;
-      if (dirty && !held) void load();
+      if (isNew) asks = ASK_AGAIN;
+      if (held || (asks === 0 && !dirty)) return;
+      if (asks > 0) asks--;
+      void load();
     },
     /** Shows the changes of one table. */
     only(table) {

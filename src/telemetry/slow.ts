@@ -14,7 +14,8 @@ export interface Slow {
 const LITTLE_LAG_MS = 3_000;
 /** How much of its time a partition must spend writing for writing to be what limits it. */
 const BUSY_SHARE = 0.6;
-const LATE_MS = 3_000;
+const LATE_MS = 2_000;
+const SLOW_BLOCK_MS = 500;
 
 export function slowPart(state: State, nowMs: number): Slow {
   const away = [...state.waiting.values()].sort((a, b) => a.since - b.since)[0];
@@ -35,7 +36,8 @@ export function slowPart(state: State, nowMs: number): Slow {
   const silent = nowMs - (behind.lastBlockAt ?? state.startedAt);
   if (silent > LITTLE_LAG_MS * 2)
     return { stage: 'service', why: `${at}, and no block of it was written for ${seconds(silent)}` };
-  return { ...limit(state, nowMs), ...{ why: `${at}: ${limit(state, nowMs).why}` } };
+  const { stage, why } = limit(state, nowMs);
+  return { stage, why: `${at}: ${why}` };
 }
 
 /** While blocks are written: where their time goes. */
@@ -48,9 +50,15 @@ function limit(state: State, nowMs: number): { stage: Stage; why: string } {
   return { stage: share >= 0.5 ? 'ClickHouse' : 'service', why: text };
 }
 
-/** Nothing waits in Kafka: were the changes late when they came? */
+/** Nothing waits long in Kafka: do changes appear late all the same? */
 function slowSource(state: State, nowMs: number): Slow {
-  const { p50 } = state.latencyHistory.recent(nowMs);
+  const { p50, p95 } = state.latencyHistory.recent(nowMs);
+  const block = state.lastBlock;
+  if (p95 !== null && p95 > LATE_MS && block !== null && block.ms > SLOW_BLOCK_MS) {
+    const stage = block.insertMs * 2 >= block.ms ? 'ClickHouse' : 'service';
+    const took = `a block took ${seconds(block.ms)} to write, ${seconds(block.insertMs)} of it for its inserts`;
+    return { stage, why: `one change in twenty takes more than ${seconds(p95)} to appear; ${took}` };
+  }
   if (p50 === null || p50 <= LATE_MS) return { stage: null, why: 'nothing: every part keeps up' };
   return {
     stage: 'PostgreSQL',

@@ -171,6 +171,16 @@ describe('the slow part', () => {
     expect(slowPart(behind(100), 100_000).why).toMatch(/^cdc\.public\.orders:0 is 100 s behind, and no block .* 35 s$/);
   });
 
+  test('is ClickHouse when changes appear late because each insert takes long, though nothing piles up', () => {
+    const state = reading(0);
+    const latency = latencyOf(5_000, 5);
+    foldEvent(state, blockWritten({ ms: 1_100, facts: { latency, insertMs: 1_000 } }), 1_000);
+    expect(slowPart(state, 1_500)).toMatchObject({
+      stage: 'ClickHouse',
+      why: expect.stringContaining('a block took 1.1 s to write, 1.0 s of it for its inserts') as string,
+    });
+  });
+
   test('is the source when changes come late and nothing waits', () => {
     const state = reading(0);
     foldEvent(state, blockWritten({ facts: { latency: latencyOf(20_000, 5) } }), 1_000);
