@@ -50,8 +50,12 @@ export interface RecordChunk extends TopicPartition {
   /** The first offset that the chunk can hold, and the one after the last it covers, control records included. */
   readonly firstOffset: number;
   readonly nextOffset: number;
-  /** A fresh walk over the visible records, in offset order. */
+  /** How many offsets beyond `nextOffset` Kafka held when this was fetched; 0 if absent. */
+  readonly behind?: number;
+  /** A fresh walk over the visible records, in offset order; only until the call that handed the chunk over returns. */
   records(): RecordCursor;
+  /** Copies the bytes, so that the chunk may be walked for as long as it is needed. Absent where they stay anyway. */
+  keep?(): void;
 }
 
 /** Debezium's operations that are changes; the byte on the wire. */

@@ -9,6 +9,7 @@ import type { ReplayRequest } from '../plan/replay';
 import type { Work } from './between-blocks';
 import { createReplayRun, type ReplayProgress, type ReplayResult, type ReplayRun } from './replay-run';
 import { deliverPartition, type PartitionDelivery } from './partition';
+import { createPace } from './pace';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
 import { rebuildMarked, rebuildTable, remakeTable, type Membership, type RebuildOutcome } from './table-rebuild';
@@ -77,6 +78,7 @@ const GIVE_UP_MS = 10_000;
 
 export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
   const stopping = new AbortController();
+  const pace = createPace(options.limits.blockAgeMs);
   let ports: DeliveryPorts | null = null;
   let deliveries = new Map<string, PartitionDelivery>();
   let lastRecordAt = performance.now();
@@ -119,6 +121,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
             epoch,
             ports: ready,
             limits,
+            pace,
             filter: options.filter,
             onFatal: options.onFatal,
             replay: () => replay,

@@ -48,18 +48,22 @@ export function createFeed({ gatherer, resolve, onFed, room, onError }: FeedOpti
     take(chunk) {
       const of = gatherer();
       if (of === null) return null;
-      if (waiting?.of === of)
+      if (waiting?.of === of) {
+        chunk.keep?.();
         return behind(
           of,
           waiting.until.then(() => goOn(of, chunk)),
         );
+      }
       const needed = of.feed(chunk);
       onFed();
-      if (needed !== null)
+      if (needed !== null) {
+        chunk.keep?.();
         return behind(
           of,
           resolve(needed).then(() => goOn(of, chunk)),
         );
+      }
       return of.hasFull ? room() : null;
     },
   };

@@ -12,6 +12,7 @@ import { createWorkQueue, type Work } from './between-blocks';
 import { eachBlockOfChanges } from './expired';
 import { createFeed } from './feed';
 import type { Idleness } from './idleness';
+import { createPace, type Pace } from './pace';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
 import type { ReplayRun } from './replay-run';
@@ -31,6 +32,8 @@ export interface PartitionOptions {
   readonly paused: () => boolean;
   /** Makes a mirror anew that its source has left behind. */
   readonly remake: (table: BlockTable) => Promise<void>;
+  /** Shared by the partitions of a process; one of its own if not given. */
+  readonly pace?: Pace;
   /** Resolves when a delivery of an earlier epoch has let go of the partition. */
   readonly after: Promise<unknown>;
 }
@@ -78,15 +81,19 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     draining: boolean;
     mustReassign: boolean;
     mustRewind: boolean;
+    /** Records that Kafka held beyond the last chunk. */
+    behind: number;
     /** When the first record arrived that no block was cut with; -1: there is none. */
     gatheringSince: number;
   } = {
     gatheringSince: -1,
+    behind: 0,
     gatherer: null,
     draining: false,
     mustReassign: false,
     mustRewind: false,
   };
+  const pace = options.pace ?? createPace(limits.blockAgeMs);
   const bell = createBell();
   const room = createBell();
   const work = createWorkQueue(() => bell.ring());
@@ -272,20 +279,24 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
           return false;
         }
         if (state.draining) return true;
-        const forBlock = gatherer.hasOpen ? lastCut + limits.blockAgeMs - performance.now() : LOOK_MS;
+        const forBlock = gatherer.hasOpen ? dueAt(lastCut) - performance.now() : LOOK_MS;
         await bell.rest(Math.max(1, Math.min(forBlock, forCommit)));
         return false;
       },
     };
   };
 
+  const dueAt = (lastCut: number): number =>
+    pace.dueAt({ lastCut, since: state.gatheringSince, behind: state.behind }, performance.now());
+
   /** A full block at once; the open one when its age allows, so that the first change after a pause does not wait. */
   const nextBlock = (gatherer: Gatherer, lastCut: number): ChangeBlock | null => {
-    const mayCut = state.draining || performance.now() >= lastCut + limits.blockAgeMs;
+    const mayCut = state.draining || performance.now() >= dueAt(lastCut);
     const block = gatherer.takeFull() ?? (mayCut ? gatherer.takeOpen() : null);
     if (!gatherer.hasFull) room.ring();
     if (block !== null) {
       const now = performance.now();
+      pace.cut(`${of.partition}@${of.topic}`, now);
       block.waitedMs = state.gatheringSince < 0 ? 0 : now - state.gatheringSince;
       state.gatheringSince = gatherer.hasFull || gatherer.hasOpen ? now : -1;
     }
@@ -316,6 +327,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
         ports.log.halt(of);
         return null;
       }
+      state.behind = chunk.behind ?? 0;
       return feed.take(chunk);
     },
     reassign() {

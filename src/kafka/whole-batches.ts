@@ -43,13 +43,18 @@ export function handOverWholeBatches(): void {
 /** The records of a batch that kafkajs delivered, aborted transactions and control records left out. */
 export function toChunk(batch: Batch, epoch: number): RecordChunk {
   const firstOffset = Number((batch as Batch & { fetchedOffset: string }).fetchedOffset);
-  const batches = batch.messages.filter(isBatchMessage).map(recordBatchOf);
+  let batches = batch.messages.filter(isBatchMessage).map(recordBatchOf);
+  const nextOffset = Number(batch.lastOffset()) + 1;
   return {
     topic: batch.topic,
     partition: batch.partition,
     epoch,
     firstOffset,
-    nextOffset: Number(batch.lastOffset()) + 1,
+    nextOffset,
+    behind: Math.max(0, Number(batch.highWatermark) - nextOffset),
     records: () => joinCursors(batches, firstOffset),
+    keep() {
+      batches = batches.map((one) => ({ ...one, bytes: one.bytes.slice() }));
+    },
   };
 }
