@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down clean distclean status env psql logs build install node-check test chaos bench bench-parts check
+.PHONY: help demo up down clean distclean status env psql logs build install node-check test chaos bench bench-parts bench-latency bench-cost check
 
 # What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
 STACK_CLI := npm run -s stack --
@@ -11,7 +11,7 @@ LOCKFILE := node_modules/.package-lock.json
 BUILT := dist/.built
 
 help: ## this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(BUILT) ## from nothing to rows arriving in ClickHouse, step by step; ends by itself without a terminal
 	@npm run -s demo
@@ -53,6 +53,12 @@ bench: $(BUILT) ## ours, ClickHouse's Kafka engine, a plain consumer and the flo
 
 bench-parts: $(BUILT) ## what each step costs by itself: PARTS=gather,prepare WIRE=json
 	@npx node $(NODE_FLAGS) -r ./test/unit/cli-typescript.cjs bench/parts.ts
+
+bench-latency: $(BUILT) ## commit to visible, percentiles by stage: RATE=100,1000,5000 SECONDS=20
+	@npx node -r ./test/unit/cli-typescript.cjs bench/latency.ts
+
+bench-cost: $(BUILT) ## the rate as work grows: DIMENSION=tables,lookups CHANGES=100000 MIRROR=10000000
+	@npx node -r ./test/unit/cli-typescript.cjs bench/cost.ts
 
 check: $(LOCKFILE) ## types, style, layout, formatting, the Compose file
 	@npm run -s check

@@ -50,6 +50,8 @@ export interface Gatherer {
   takeOpen(): ChangeBlock | null;
   /** Gives a block's buffers back for reuse. */
   release(block: ChangeBlock): void;
+  /** Lets go of buffers that are not in use, because nothing is to be done for a while. */
+  rest(): void;
   readonly hasFull: boolean;
   readonly hasOpen: boolean;
   /** True while a redo's end was not reached. */
@@ -215,6 +217,12 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
       block.reset();
       if (spare.length < 2) spare.push(block);
       if (lastBlock === block) lastBlock = null;
+    },
+    rest() {
+      spare.length = 0;
+      if (!open.empty || redo !== null) return;
+      open = new ChangeBlock();
+      lastBlock = null;
     },
     get hasFull() {
       return full.length > 0;

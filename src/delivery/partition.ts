@@ -255,6 +255,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     const acknowledge = async (): Promise<void> => {
       const { position } = gatherer;
       await writer.acknowledge(position);
+      gatherer.rest();
       ports.emit({ tag: 'position-acknowledged', ...of, offset: position });
       acknowledged = position;
       unacknowledged = null;

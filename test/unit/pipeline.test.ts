@@ -42,6 +42,22 @@ const HEARTBEAT = { ts_ms: 1_795_223_719_374 };
 const MESSAGE = { op: 'm', ts_ms: 1, source: { lsn: 1 }, message: { prefix: 'p', content: '' } };
 const BEGIN = { status: 'BEGIN', id: '756:1', event_count: null, data_collections: null, ts_ms: 1 };
 
+describe('a gatherer that rests', () => {
+  it('keeps what was taken, and goes on as before', () => {
+    const made = fed([created(1), created(2)]);
+    made.rest();
+    expect(offsetsOf(made.takeOpen())).toEqual([1, 2]);
+    made.rest();
+    expect(made.takeOpen()).toBeNull();
+    made.feed(chunkOf([created(3)]));
+    made.rest();
+    made.feed(chunkOf([created(4)]));
+    const block = made.takeOpen();
+    expect([block?.start, block?.end, offsetsOf(block)]).toEqual([3, 5, [3, 4]]);
+    expect(block?.tables.map(({ name }) => name)).toEqual(['orders']);
+  });
+});
+
 describe('what a change becomes', () => {
   it('is its place, its op, its position and its images as they came', () => {
     const value = envelope({
