@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { RunOptions } from './app';
 import { EXIT } from './cli-failure';
+import { refuseWhilePaused } from './cli-paused';
 import { count, createProgressLine, duration } from './cli-progress';
 import { EXIT_INTERRUPTED, haveDone, type Outcome } from './cli-request';
 import { replayOf, type ReplayFlags } from './cli-run';
@@ -63,6 +64,11 @@ export async function replayCommand(
       around.print('Nothing was replayed.');
       return EXIT.done;
     }
+    await refuseWhilePaused(
+      config,
+      'replay',
+      plan.map(({ topic }) => topic),
+    );
     return await carryOut(request, plan, { config, reader, around });
   } finally {
     await reader.close();

@@ -1,15 +1,19 @@
 /** `verify`: asks PostgreSQL, Kafka and ClickHouse that the settings name, and says whether mirrors equal their source. */
 import { EXIT } from './cli-failure';
+import { refuseWhilePaused } from './cli-paused';
 import { connectClickHouse } from './clickhouse/client';
+import { openQuarantine, WHOLE_QUARANTINE } from './clickhouse/quarantine';
 import type { Config } from './config';
 import { ServiceError } from './errors';
 import { openReader } from './kafka/reader';
 import { readTable } from './postgres/catalogue';
 import { openPostgres, withSession } from './postgres/client';
+import { MOST_DOUBTFUL, renderDoubtful } from './verify/doubtful';
 import type { Progress } from './verify/ports';
 import { renderVerify } from './verify/report';
-import type { VerifyResult } from './verify/result';
+import type { Doubts, VerifyResult } from './verify/result';
 import { verify, type VerifyOptions } from './verify/verify';
+import { connectTarget, databasesOf } from './wiring';
 
 /** Without any progress for so long, the connector or the service counts as standing still. */
 const PATIENCE_MS = 120_000;
@@ -26,12 +30,36 @@ export async function runVerify(
   print: (text: string) => void,
 ): Promise<number> {
   const bar = form === 'text' && process.stderr.isTTY ? showProgress : null;
-  const result = await verifyMirrors(config, what, (progress) => bar?.(progress));
+  await refuseWhilePaused(config, 'verify', null);
+  const compared = await verifyMirrors(config, what, (progress) => bar?.(progress));
+  const result = { ...compared, ...(await doubtsOf(config, what.tables)) };
   if (bar !== null) process.stderr.write('\r\x1b[K');
-  print(form === 'json' ? JSON.stringify(result, null, 2) : renderVerify(result));
+  print(
+    form === 'json'
+      ? JSON.stringify(result, null, 2)
+      : [renderVerify(result), ...renderDoubtful(result.doubtful, result.doubtfulCount)].join('\n'),
+  );
   if (!result.equal) return EXIT.findings;
   const missed = result.tables.length === 0 || (what.tables !== null && result.skipped.length > 0);
   return missed ? EXIT.failed : EXIT.done;
+}
+
+/** What is open in quarantine, of the tables asked for and of topics whose table is not known. */
+async function doubtsOf(config: Config, tables: readonly string[] | null): Promise<Doubts> {
+  const clickhouse = connectTarget(config);
+  try {
+    const quarantine = openQuarantine(clickhouse, databasesOf(config).machinery);
+    const concerned = (table: string): boolean => table === '' || tables === null || tables.includes(table);
+    const groups = (await quarantine.groups(WHOLE_QUARANTINE)).filter(({ table }) => concerned(table));
+    const doubtfulCount = groups.reduce((sum, { records }) => sum + records, 0);
+    const records = doubtfulCount === 0 ? [] : await quarantine.records(WHOLE_QUARANTINE, MOST_DOUBTFUL);
+    const doubtful = records
+      .filter(({ table }) => concerned(table))
+      .map(({ table, column, topic, partition, offset, code }) => ({ table, column, topic, partition, offset, code }));
+    return { doubtful, doubtfulCount };
+  } finally {
+    await clickhouse.close();
+  }
 }
 
 /** Throws VERIFY_TIMED_OUT, CONFIG_INVALID where PG_URL is not set, and what PostgreSQL, Kafka and ClickHouse give. */

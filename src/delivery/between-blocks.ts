@@ -17,7 +17,7 @@ export interface BetweenBlocks {
    * Call it before rows of older offsets are written: from here on a later owner waits until nothing of them can land any
    * more. Throws REQUEST_FAILED where nothing can be committed yet.
    */
-  begin(): Promise<void>;
+  readonly begin: () => Promise<void>;
 }
 
 export type Work<T> = (at: BetweenBlocks) => Promise<T>;

@@ -40,6 +40,24 @@ export interface SkippedTable {
   readonly reason: string;
 }
 
+/** A change in quarantine that nobody has dealt with. */
+export interface Doubtful {
+  /** `schema.table`, '' where the envelope could not be opened. */
+  readonly table: string;
+  readonly column: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly code: string;
+}
+
+/** What is in doubt beside the comparison; it makes nothing different. */
+export interface Doubts {
+  readonly doubtful: readonly Doubtful[];
+  /** All of them; `doubtful` has the first. */
+  readonly doubtfulCount: number;
+}
+
 export interface VerifyResult {
   readonly equal: boolean;
   /** WAL position of the snapshot. */

@@ -55,6 +55,10 @@ describe('operating a service', () => {
     expect(again.unread[0]?.offsets).toBeGreaterThanOrEqual(5);
     expect(again.unread[0]?.leftMs).toBeGreaterThan(0);
     expect((await world.command(['pause', '--table', 'public.nothing'])).code).toBe(3);
+    for (const waiting of [['verify'], ['replay', '--from-beginning', '--yes']]) {
+      const refused = await world.command(waiting);
+      expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining('would wait in vain')]);
+    }
     expect(world.service.lines().some(({ event }) => event === 'topics-paused')).toBe(true);
     await done(['resume', '--table', 'public.people']);
     await world.mirrorEquals('people');

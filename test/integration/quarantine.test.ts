@@ -212,6 +212,10 @@ describe('quarantine', () => {
     const values = () => world.clickhouse.query<{ v: string }>(`SELECT v FROM ${world.database}.parcels WHERE id = 99`);
     await waitFor(async () => (await values())[0]?.v === 'b', 'the update is in the mirror');
     expect(await signs('parcels')).toEqual([]);
+    const verified = await world.command(['verify', '--json']);
+    const { doubtful, doubtfulCount } = JSON.parse(verified.stdout) as { doubtful: object[]; doubtfulCount: number };
+    expect(doubtfulCount).toBe(doubtful.length);
+    expect(doubtful).toContainEqual(expect.objectContaining({ table: 'public.parcels', column: 'v' }));
     const shown = await world.command(['quarantine', 'show', '--code', 'VALUE_UNREADABLE']);
     expect(shown.stdout).toContain('column: v');
     expect(shown.stdout).toContain('form of the value: object of');

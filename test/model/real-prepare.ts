@@ -228,11 +228,13 @@ function columnOf<T>(insert: GuardedInsert, name: string): T {
 
 function auditOf(insert: GuardedInsert, log: Kafkalog): { records: number[]; redelivered: number[] } {
   const offsets = columnOf<FixedColumn>(insert, 'offset');
-  const flags = columnOf<FixedColumn>(insert, 'redelivered');
+  // One value for all rows travels beside the columns.
+  const uniform = insert.constants.find(([name]) => name === 'redelivered')?.[1];
+  const flags = uniform === undefined ? columnOf<FixedColumn>(insert, 'redelivered') : null;
   const rows = Array.from({ length: insert.rowCount }, (_, row) => row);
   return {
     records: rows.map((row) => log.offset.indexOf(offsets.numberAt(row))),
-    redelivered: rows.map((row) => flags.numberAt(row)),
+    redelivered: rows.map((row) => flags?.numberAt(row) ?? Number(uniform)),
   };
 }
 

@@ -40,6 +40,16 @@ describe('the start of a partition', () => {
       { note: replaced, waited: true, highest: 2000, low: 1 },
       { kind: 'read', why: 'replaced', from: 1 },
     ],
+    [
+      'waits where rows of older offsets may still be landing',
+      { note: { ...idle, settling: true } },
+      { kind: 'wait', why: 'settling' },
+    ],
+    [
+      'is the committed offset once the wait for such rows is over',
+      { note: { ...idle, settling: true }, waited: true },
+      { kind: 'read', why: 'ours', from: 500 },
+    ],
     ['redoes what was announced', { note: announced }, { kind: 'redo', from: 500, block: BLOCK }],
     [
       'redoes what was announced before anything was written',

@@ -13,6 +13,12 @@ describe('the metadata of a commit', () => {
     fc.assert(fc.property(note, (one) => expect(parseNote(encodeNote(one))).toEqual(one)));
   });
 
+  it('says that rows of older offsets are being written, and an older version reads it as any other', () => {
+    const text = encodeNote({ target: 'u', announced: null, settling: true });
+    expect(text).toBe('{"v":1,"settling":true,"target":"u"}');
+    expect(parseNote(text)).toEqual({ target: 'u', announced: null, settling: true });
+  });
+
   it('is short', () => {
     fc.assert(fc.property(note, (one) => expect(encodeNote(one).length).toBeLessThanOrEqual(200)));
     const longest = { end: Number.MAX_SAFE_INTEGER, at: Number.MAX_SAFE_INTEGER };

@@ -26,6 +26,11 @@ const d: Fact = { offset: 2, op: 'd', before: BEFORE };
 const r: Fact = { offset: 3, op: 'r', after: AFTER };
 
 describe('the mode of a fresh block', () => {
+  it('is merge for a key with a record in quarantine: its row may not stand as the event takes for granted', () => {
+    expect(modeOf([c, u, d])).toBe('append');
+    expect(modeOf([c, u, d], { doubtful: (row) => row === 1 })).toBe('merge');
+  });
+
   it.each<[string, Mode, Fact, Partial<ModeFacts>]>([
     ['a create with FULL identity', 'append', c, {}],
     ['a create with DEFAULT identity', 'append', c, { wholeBefore: false }],
