@@ -25,6 +25,9 @@ export function joinCursors(batches: readonly RecordBatch[], fromOffset: number)
   return new BatchCursor(batches, fromOffset);
 }
 
+/** Bytes of a record without key, value and headers: attributes, two deltas, two lengths, and how many headers. */
+const LEAST_RECORD = 6;
+
 /** `next()` throws KAFKA_REQUEST_FAILED where a batch's bytes contradict themselves: its records cannot be addressed, let alone read. */
 class BatchCursor implements RecordCursor {
   bytes: Uint8Array = new Uint8Array();
@@ -67,7 +70,8 @@ class BatchCursor implements RecordCursor {
   private read(batch: RecordBatch): boolean {
     const length = this.varint();
     const end = this.at + length;
-    if (length < 0 || end > this.bytes.length) throw this.broken(batch);
+    // At the end of the bytes every length reads as 0: damaged counts of records would be walked to their end.
+    if (length < LEAST_RECORD || end > this.bytes.length) throw this.broken(batch);
     this.at++; // the record's attributes, unused so far
     const timestampDelta = this.varint();
     const offset = batch.baseOffset + this.varint();
