@@ -96,10 +96,10 @@ export const CONNECTOR_SETTINGS = {
   ),
   MAX_MESSAGE_BYTES: setting(
     'Connect',
-    'The largest record, for wide rows; the broker must allow it too.',
+    'The largest record in bytes, for large rows: of an update under REPLICA IDENTITY FULL twice the row. A broker takes requests of 100 MiB (socket.request.max.bytes) unless told otherwise.',
     wholeNumber(1024, 1024 ** 3),
     {
-      default: '16777216',
+      default: '100000000',
       example: '33554432',
     },
   ),
