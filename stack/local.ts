@@ -47,6 +47,8 @@ export interface StackOptions {
   readonly ports: Ports | 'free';
   /** The connector profile to register; null for none. `avro` brings the registry. */
   readonly connector: Profile | null;
+  /** `later`: whoever uses the stack registers connectors of its own; the parts are those that `connector` needs. */
+  readonly registration?: 'now' | 'later';
   /** Which tables the connector captures; the schema `public` if not given. */
   readonly capture?: Capture;
   /** Values for the connector profile's placeholders beyond the address of the source, such as TOPIC_PREFIX. */
@@ -71,7 +73,7 @@ export async function startStack(options: StackOptions): Promise<StackHandle> {
   return withStackLock(options.dir, async () => {
     const local = await plan(options);
     await startParts(local, options);
-    if (options.connector !== null) await registerConnector(local.state, options);
+    if (options.connector !== null && options.registration !== 'later') await registerConnector(local.state, options);
     return openHandle(local);
   });
 }

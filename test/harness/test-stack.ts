@@ -21,6 +21,8 @@ export interface TestStack {
   /** Settings that lead a process on this machine to the parts. */
   readonly env: StackEnv;
   readonly sourceForConnect: SourceAddress;
+  /** The registry of Avro schemas as Kafka Connect reaches it. */
+  readonly registryForConnect: string;
   /** A folder of this run for logs and working directories; removed at its end. */
   readonly dir: string;
   /** Ends a part; with a signal, only that is sent. Its data stays. */
@@ -63,7 +65,7 @@ export async function startTestStack(log: (line: string) => void): Promise<TestS
   process.env[DIR_VARIABLE] = dir;
   try {
     if (docker.usable) await startContainers(dir, run);
-    else await startStack({ dir, partsDir, ports: 'free', connector: null, log });
+    else await startStack({ dir, partsDir, ports: 'free', connector: 'avro', registration: 'later', log });
     return openTestStack();
   } catch (error) {
     await openAt(dir).remove();
@@ -115,6 +117,9 @@ function asProcesses(dir: string): TestStack {
     get sourceForConnect() {
       return { host: '127.0.0.1', port: String(opened().ports.postgres) };
     },
+    get registryForConnect() {
+      return opened().env.REGISTRY_URL ?? '';
+    },
     stopPart: (name, signal) => opened().stopPart(name, signal),
     startPart: (name) => opened().startPart(name),
     async remove() {
@@ -136,10 +141,11 @@ async function startContainers(dir: string, run: RunFile): Promise<void> {
   const ports = await choosePorts({ wanted: zero, before: undefined, inUse: new Set(), needed: new Set() });
   const passwords = { PG_PASSWORD: randomBytes(12).toString('hex'), CH_PASSWORD: randomBytes(12).toString('hex') };
   const variables = { ...portVariables(ports), ...passwords };
-  writeRun(dir, { ...run, env: environmentOf(ports, passwords, null), variables });
-  const services = ['postgres', 'kafka', 'connect', 'clickhouse'];
+  writeRun(dir, { ...run, env: environmentOf(ports, passwords, 'avro'), variables });
+  const services = ['postgres', 'kafka', 'connect', 'clickhouse', 'registry'];
   let compose = new DockerComposeEnvironment(projectRoot(), 'docker-compose.yml')
     .withProjectName(run.project)
+    .withProfiles('avro')
     .withEnvironment(variables);
   for (const service of services) compose = compose.withWaitStrategy(`${service}-1`, Wait.forHealthCheck());
   await compose.up(services);
@@ -159,6 +165,7 @@ function inDocker(dir: string, run: RunFile): TestStack {
     dir,
     env: run.env,
     sourceForConnect: { host: 'postgres', port: '5432' },
+    registryForConnect: 'http://registry:8080',
     stopPart: (name, signal) =>
       signal === undefined ? compose('stop', name) : compose('kill', '--signal', signal, name),
     startPart: (name) => compose('up', '--detach', '--wait', '--no-deps', name),

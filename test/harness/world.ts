@@ -99,6 +99,7 @@ export async function openWorld(): Promise<World> {
     CONNECTOR_NAME: name,
     SLOT_NAME: name,
     PUBLICATION_NAME: name,
+    ...(stack.env.REGISTRY_URL === undefined ? {} : { REGISTRY_URL: stack.env.REGISTRY_URL }),
   };
   const service = serviceProcess({ settings, cwd, logFile: join(stack.dir, `service-${name}.log`) });
   const placeholders = {
@@ -112,6 +113,7 @@ export async function openWorld(): Promise<World> {
     PG_USER: decodeURIComponent(pgUrl.username),
     PG_PASSWORD: decodeURIComponent(pgUrl.password),
     PG_DATABASE: name,
+    REGISTRY_URL: stack.registryForConnect,
   };
   const quiet = (): void => undefined;
   const connectUrl = stack.env.CONNECT_URL;
