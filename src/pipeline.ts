@@ -169,7 +169,9 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
 
   const takeBad = (cursor: RecordCursor, code: BadRecordCode): void => {
     const { bytes, offset } = cursor;
-    const copy = (start: number, end: number): Uint8Array => (start < 0 ? new Uint8Array(0) : bytes.slice(start, end));
+    // A Buffer's own `slice` shares its memory, which the consumer fills again.
+    const copy = (start: number, end: number): Uint8Array =>
+      start < 0 ? new Uint8Array(0) : new Uint8Array(bytes.subarray(start, end));
     open.appendBad({
       offset,
       code,

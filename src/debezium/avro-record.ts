@@ -11,9 +11,10 @@ import {
   type AvroRecord,
   type AvroType,
 } from './avro-schema';
+import { commitLsnIn } from './avro-sequence';
 import { forgetEnvelope, kindByOp, type Envelope } from './envelope';
 import { TOO_LONG, type JsonOutput } from './json-output';
-import { commitLsnOf, FIELD, NOT_A_LETTER, NOT_AN_INTEGER, TOO_LARGE, type Field } from './source-fields';
+import { FIELD, NOT_A_LETTER, NOT_AN_INTEGER, TOO_LARGE, type Field } from './source-fields';
 import type { SchemaKind } from './wire-schema';
 
 /** What is to be done with one field of an envelope, of its `source` or of its `transaction`. */
@@ -261,7 +262,7 @@ function takeText(field: number, { kind, symbols }: Plan, into: Envelope, output
       into.op = end === start + 1 ? (b[start] as number) : NOT_A_LETTER;
       return;
     case FIELD.sequence:
-      into.commitLsn = commitLsnOf(b, start, end);
+      into.commitLsn = commitLsnIn(b, start, end);
       return;
     case FIELD.snapshot:
       // Absent means the same, and needs no text for each record.

@@ -2,6 +2,7 @@
 import type { SchemaRef } from '../debezium/schema-header';
 import type { RecordChunk } from '../model';
 import type { Gatherer } from '../pipeline';
+import { holdChunk } from './kept-records';
 
 export interface FeedOptions {
   /** The gatherer in use; null, or another one, when what waits is to be forgotten. */
@@ -48,23 +49,18 @@ export function createFeed({ gatherer, resolve, onFed, room, onError }: FeedOpti
     take(chunk) {
       const of = gatherer();
       if (of === null) return null;
-      if (waiting?.of === of) {
-        chunk.keep?.();
-        return behind(
-          of,
-          waiting.until.then(() => goOn(of, chunk)),
-        );
+      const ahead = waiting;
+      if (ahead?.of === of) {
+        const held = holdChunk(chunk, of.position);
+        const turn = ahead.until.then(() => goOn(of, held));
+        return behind(of, turn);
       }
       const needed = of.feed(chunk);
       onFed();
-      if (needed !== null) {
-        chunk.keep?.();
-        return behind(
-          of,
-          resolve(needed).then(() => goOn(of, chunk)),
-        );
-      }
-      return of.hasFull ? room() : null;
+      if (needed === null) return of.hasFull ? room() : null;
+      const held = holdChunk(chunk, of.position);
+      const found = resolve(needed).then(() => goOn(of, held));
+      return behind(of, found);
     },
   };
 }

@@ -23,6 +23,23 @@ export function keptChunk(of: TopicPartition, records: readonly KeptRecord[]): R
   };
 }
 
+/** A copy of what a chunk holds from an offset on: its own bytes are the consumer's, and hold only while it is handed over. */
+export function holdChunk(chunk: RecordChunk, from: number): RecordChunk {
+  const records: KeptRecord[] = [];
+  for (const cursor = chunk.records(); cursor.next();) {
+    const { bytes, offset, timestampMs } = cursor;
+    if (offset < from) continue;
+    // A Buffer's own `slice` shares its memory.
+    const copy = (start: number, end: number): Uint8Array | null =>
+      start < 0 ? null : new Uint8Array(bytes.subarray(start, end));
+    const key = copy(cursor.keyStart, cursor.keyEnd);
+    const value = copy(cursor.valueStart, cursor.valueEnd);
+    const headers = new Uint8Array(bytes.subarray(cursor.headersStart, cursor.headersEnd));
+    records.push({ offset, timestampMs, key, value, headers });
+  }
+  return { ...chunk, records: () => walk(records) };
+}
+
 function walk(records: readonly KeptRecord[]): RecordCursor {
   let index = -1;
   let parts: Laid = layOut(records[0]);

@@ -81,7 +81,11 @@ describe('records that the connector wrote', () => {
 
   it('in plain JSON hold what was written in PostgreSQL', () => {
     const second = plain.changes.filter(({ table }) => table === 'many')[1]?.after as ReadonlyMap<string, JsonValue>;
-    expect([second.get('f4'), second.get('i8'), second.get('t')]).toEqual(['NaN', { text: '-9223372036854775808' }, '']);
+    expect([second.get('f4'), second.get('i8'), second.get('t')]).toEqual([
+      'NaN',
+      { text: '-9223372036854775808' },
+      '',
+    ]);
     const odd = plain.changes.find(({ table, op }) => table === 'Ta-ble.x' && op === 'c');
     expect(odd?.after).toEqual(
       new Map<string, JsonValue>([['bad-name', { text: '1' }], ['co l', 'a'], ['Ünï', 'ü'], ['имя', 'и'], ['select', { text: '7' }]]),

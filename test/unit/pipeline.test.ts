@@ -167,8 +167,12 @@ describe('what is left out', () => {
 describe('a record that cannot be decoded', () => {
   it('is kept with its bytes and its place, between changes and alone', () => {
     const garbage = Buffer.from([0x7b, 0xff, 0x22]);
-    const made = fed([created(0), { offset: 1, key: 'k', value: garbage }, created(2)]);
-    const block = made.takeOpen();
+    const chunk = chunkOf([created(0), { offset: 1, key: 'k', value: garbage }, created(2)]);
+    const block = fed(chunk).takeOpen();
+    // The consumer fills its buffer again as soon as it was handed over.
+    const walk = chunk.records();
+    walk.next();
+    walk.bytes.fill(0);
     expect(offsetsOf(block)).toEqual([0, 2]);
     expect(block?.bad).toHaveLength(1);
     const [bad] = block!.bad;

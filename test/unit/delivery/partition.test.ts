@@ -191,7 +191,14 @@ describe('records', () => {
       const { delivery } = await started(world);
       void delivery.take(chunkOf(creates(0)));
       let room = 0;
-      for (const sent of [avro(1), created(2)]) void delivery.take(chunkOf([sent]))?.then(() => room++);
+      for (const sent of [avro(1), created(2)]) {
+        const chunk = chunkOf([sent]);
+        void delivery.take(chunk)?.then(() => room++);
+        // The consumer fills its buffer again as soon as it was handed over.
+        const walk = chunk.records();
+        walk.next();
+        walk.bytes.fill(0);
+      }
       await until(() => world.committed?.offset === 1);
       expect([room, asked]).toEqual([0, [{ space: 'id', id: 1 }]]);
       answer.resolve(JSON.stringify(SCHEMA));
