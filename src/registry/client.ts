@@ -3,7 +3,7 @@ import { SchemaRegistry } from '@kafkajs/confluent-schema-registry';
 import { Agent as HttpsAgent } from 'node:https';
 import type { SchemaRef } from '../debezium/schema-header';
 import { ServiceError } from '../errors';
-import { httpCall } from '../http-call';
+import { httpCall, type HttpAnswer } from '../http-call';
 import { tlsOptions, type HttpEndpoint } from '../security';
 
 /** Asks once for a schema and remembers what it was told. */
@@ -15,19 +15,21 @@ export interface Registry {
   schema(ref: SchemaRef): Promise<string | null>;
 }
 
-const REQUEST_MS = 10_000;
 /** Where Apicurio has the interface of Confluent's registry. */
 const APICURIO = '/apis/ccompat/v7';
 
 type Options = ConstructorParameters<typeof SchemaRegistry>[0];
 type Middleware = NonNullable<Options['middlewares']>[number];
 
-/** Confluent's registry, Karapace, or Apicurio with or without its path; which of them is found at the first request. */
-export function openRegistry(endpoint: HttpEndpoint): Registry {
+/**
+ * Confluent's registry, Karapace, or Apicurio with or without its path; which of them is found at the first request.
+ * One request may take `requestMs`.
+ */
+export function openRegistry(endpoint: HttpEndpoint, { requestMs = 10_000 }: { requestMs?: number } = {}): Registry {
   /** What came back, by its path: the library keeps of a schema only what it needs itself. */
   const raw = new Map<string, string>();
   const keep: Middleware = () => ({
-    prepareRequest: (next) => next().then((request) => request.enhance({ timeout: REQUEST_MS })),
+    prepareRequest: (next) => next().then((request) => request.enhance({ timeout: requestMs })),
     response: (next) =>
       next().then((response) => {
         raw.set(response.request().path(), response.rawData() ?? '');
@@ -37,7 +39,7 @@ export function openRegistry(endpoint: HttpEndpoint): Registry {
   let opened: Promise<{ readonly base: string; readonly client: SchemaRegistry }> | null = null;
 
   const open = async (): Promise<{ readonly base: string; readonly client: SchemaRegistry }> => {
-    const base = await findBase(endpoint);
+    const base = await findBase(endpoint, requestMs);
     const options: Options = {
       host: base,
       // Waiting and asking again is the delivery's business.
@@ -57,7 +59,7 @@ export function openRegistry(endpoint: HttpEndpoint): Registry {
     const { client } = await opened;
     const path = `/schemas/ids/${id}`;
     try {
-      await within(client.getSchema(id), endpoint);
+      await within(client.getSchema(id), requestMs, endpoint);
     } catch (cause) {
       // A schema that the library cannot parse was answered all the same.
       if (!raw.has(path)) return refusal(cause, endpoint);
@@ -71,7 +73,8 @@ export function openRegistry(endpoint: HttpEndpoint): Registry {
   const byOwnId = async (space: 'globalId' | 'contentId', id: number): Promise<string | null> => {
     const root = endpoint.url.replace(/\/apis\/.*$/, '');
     for (const version of ['v2', 'v3']) {
-      const { status, text } = await call({ ...endpoint, url: root }, `/apis/registry/${version}/ids/${space}s/${id}`);
+      const path = `/apis/registry/${version}/ids/${space}s/${id}`;
+      const { status, text } = await call({ ...endpoint, url: root }, path, requestMs);
       if (status === 200) return text;
       if (status !== 404) throw statusError(endpoint, status);
     }
@@ -93,10 +96,10 @@ export function openRegistry(endpoint: HttpEndpoint): Registry {
 /** No schema: it is reported as one that cannot be read. */
 const AMBIGUOUS = '';
 
-async function findBase(endpoint: HttpEndpoint): Promise<string> {
+async function findBase(endpoint: HttpEndpoint, requestMs: number): Promise<string> {
   let status = 0;
   for (const path of endpoint.url.includes('/apis/') ? [''] : ['', APICURIO]) {
-    const answer = await call(endpoint, `${path}/schemas/types`);
+    const answer = await call(endpoint, `${path}/schemas/types`, requestMs);
     if (answer.status === 200 && answer.text.trimStart().startsWith('[')) return endpoint.url + path;
     ({ status } = answer);
     if (status === 401 || status === 403) throw statusError(endpoint, status);
@@ -104,19 +107,19 @@ async function findBase(endpoint: HttpEndpoint): Promise<string> {
   throw statusError(endpoint, status);
 }
 
-async function call(endpoint: HttpEndpoint, path: string): Promise<{ readonly status: number; readonly text: string }> {
+async function call(endpoint: HttpEndpoint, path: string, timeoutMs: number): Promise<HttpAnswer> {
   try {
-    return await httpCall(endpoint, { method: 'GET', path, timeoutMs: REQUEST_MS });
+    return await httpCall(endpoint, { method: 'GET', path, timeoutMs });
   } catch (cause) {
     throw unreachable(endpoint, 'it does not answer', cause);
   }
 }
 
 /** The library waits for ever where nothing answers and no timeout reaches the socket. */
-async function within<T>(answer: Promise<T>, endpoint: HttpEndpoint): Promise<T> {
+async function within<T>(answer: Promise<T>, requestMs: number, endpoint: HttpEndpoint): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unreachable(endpoint, 'it does not answer in time')), REQUEST_MS * 1.5);
+    timer = setTimeout(() => reject(unreachable(endpoint, 'it does not answer in time')), requestMs * 1.5);
   });
   try {
     return await Promise.race([answer, late]);
