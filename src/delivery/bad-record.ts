@@ -10,7 +10,8 @@ const WORDS: Record<BadRecordCode, string> = {
     'The value is a row without envelope, as the transform ExtractNewRecordState writes it: remove it from transforms.',
   KEY_MALFORMED: 'The key is not what its schema says.',
   SCHEMA_UNKNOWN: 'The registry does not have the schema that the record was written with.',
-  SCHEMA_UNREADABLE: 'The schema that the record was written with is not one of Avro that Kafka Connect writes.',
+  SCHEMA_UNREADABLE:
+    'The schema that the record was written with is not one of Avro that Kafka Connect writes, or its number may mean two.',
   VALUE_UNREADABLE:
     'The change is in changes, but not in the mirror: a value has a form that its column does not have.',
   VALUE_UNRESOLVED: 'The change is in changes, but not in the mirror: a withheld (TOAST) value is nowhere to be found.',
