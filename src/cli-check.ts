@@ -1,61 +1,114 @@
 /** `check`: asks the parts that the settings name, and prints what to mend. */
 import { findings } from './check/findings';
+import type { ConnectFacts, Wanted } from './check/facts';
 import { gather, type Parts } from './check/gather';
-import { checkResult, renderResult } from './check/report';
+import type { Severity } from './check/kind';
+import { checkResult, failsOn, renderResult } from './check/report';
 import { EXIT } from './cli-failure';
 import { connectClickHouse } from './clickhouse/client';
 import type { Config } from './config';
 import { tableFilter } from './config-patterns';
 import { connectorStatus, renderStatus } from './connect/connector';
 import { openConnect } from './connect/rest';
-import { describeTopics } from './kafka/client';
+import { ServiceError } from './errors';
+import { httpCall } from './http-call';
+import { describeKafka } from './kafka/describe';
 import { openPostgres } from './postgres/client';
 import type { HttpEndpoint } from './security';
 
 /** A part that has not answered by then counts as away. */
 const PATIENCE_MS = 5_000;
 
-/** 1 if there is an error among the findings, 0 with warnings only. Throws nothing for a part that is away. */
-export async function runCheck(config: Config, print: (text: string) => void, form: 'text' | 'json'): Promise<number> {
-  const { clickhouse: target } = config;
-  const postgres =
-    config.postgres === null
-      ? null
-      : openPostgres(config.postgres, { connectionTimeoutMs: PATIENCE_MS, statementTimeoutMs: PATIENCE_MS });
+const DEBEZIUM = 'io.debezium.connector.postgresql.PostgresConnector';
+
+export interface CheckOptions {
+  readonly form: 'text' | 'json';
+  /** The exit code is 1 where a finding is at least as severe. */
+  readonly failOn: Severity;
+}
+
+/** 1 if a finding is as severe as `failOn` says, else 0. Throws nothing for a part that is away. */
+export async function runCheck(config: Config, print: (text: string) => void, options: CheckOptions): Promise<number> {
+  const { clickhouse: target, connect, connector, kafka, registry } = config;
+  const limits = { connectionTimeoutMs: PATIENCE_MS, statementTimeoutMs: PATIENCE_MS };
+  const postgres = config.postgres === null ? null : openPostgres(config.postgres, limits);
   const clickhouse = connectClickHouse({
     ...target,
     application: 'debezium-clickhouse check',
     requestTimeoutMs: PATIENCE_MS,
   });
   const included = tableFilter(config.tables);
-  const { connect, connector, kafka } = config;
+  const isOurs = (topic: string): boolean => topic.startsWith(`${config.topicPrefix}.`);
   const parts: Parts = {
-    postgres: postgres === null ? null : (sql) => postgres.query(sql),
-    topics: () => describeTopics({ ...kafka, holdMs: PATIENCE_MS }),
+    postgres: postgres === null ? null : (sql, params) => postgres.query(sql, params),
+    kafka: () => describeKafka({ ...kafka, holdMs: PATIENCE_MS }, isOurs),
     clickhouse: (sql, params) => clickhouse.query(sql, params),
     connector: connect === null ? null : () => lookAtConnector(connect, connector.name, config.secrets),
+    registry: registry === null ? null : () => lookAtRegistry(registry),
     includes: (table) => included(table) && table !== connector.signalTable,
   };
   try {
-    const facts = await gather(parts, {
-      topicPrefix: config.topicPrefix,
-      unavailableValue: config.unavailableValue,
-      database: target.database,
-      connectorName: connector.name,
-      mirrors: config.mirrors,
-      routes: config.tables.routes,
-    });
-    const result = checkResult(facts, findings(facts));
-    print(form === 'json' ? JSON.stringify(result, null, 2) : renderResult(result));
-    return result.ok ? EXIT.done : EXIT.findings;
+    const facts = await gather(parts, wantedOf(config));
+    const found = findings(facts);
+    const result = checkResult(facts, found);
+    print(options.form === 'json' ? JSON.stringify(result, null, 2) : renderResult(result));
+    return failsOn(found, options.failOn) ? EXIT.findings : EXIT.done;
   } finally {
     await Promise.all([postgres?.close(), clickhouse.close()]);
   }
 }
 
-async function lookAtConnector(connectUrl: HttpEndpoint, name: string, secrets: readonly string[]) {
+function wantedOf(config: Config): Wanted {
+  const { connector } = config;
+  return {
+    topicPrefix: config.topicPrefix,
+    unavailableValue: config.unavailableValue,
+    database: config.clickhouse.database,
+    connectorName: connector.name,
+    slot: connector.placeholders['SLOT_NAME'] ?? '',
+    publication: connector.placeholders['PUBLICATION_NAME'] ?? '',
+    signalTable: connector.signalChannel === 'table' ? connector.signalTable : null,
+    groupId: config.kafka.groupId,
+    brokers: config.kafka.brokers.join(','),
+    mirrors: config.mirrors,
+    routes: config.tables.routes,
+    warnings: config.warnings,
+  };
+}
+
+async function lookAtConnector(
+  connectUrl: HttpEndpoint,
+  name: string,
+  secrets: readonly string[],
+): Promise<ConnectFacts> {
   const rest = openConnect(connectUrl, { secrets, requestMs: PATIENCE_MS, busyMs: PATIENCE_MS });
+  const { plugins } = await rest.versions();
   const config = await rest.config(name);
   const status = await connectorStatus({ connectUrl, name, secrets });
-  return { config, running: status.running, status: renderStatus(status) };
+  return {
+    plugin: plugins.find(({ className }) => className === DEBEZIUM)?.version ?? null,
+    config,
+    running: status.running,
+    state: status.state,
+    status: renderStatus(status),
+  };
+}
+
+async function lookAtRegistry(registry: HttpEndpoint): Promise<void> {
+  const at = new URL(registry.url).host;
+  const hint = 'Check REGISTRY_URL, its login and its TLS settings.';
+  const answer = await httpCall(registry, { method: 'GET', path: '', timeoutMs: PATIENCE_MS }).catch(
+    (cause: unknown) => {
+      const { code = 'no answer in time' } = cause as { code?: string };
+      throw new ServiceError('REGISTRY_UNREACHABLE', `The registry at ${at} does not answer (${code})`, {
+        hint,
+      });
+    },
+  );
+  if (answer.status !== 401 && answer.status !== 403) return;
+  throw new ServiceError(
+    'REGISTRY_REFUSED_LOGIN',
+    `The registry at ${at} refused the login (${String(answer.status)})`,
+    { hint },
+  );
 }

@@ -1,5 +1,6 @@
 /** The command line: reads what was asked for, loads the settings, and runs it. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Severity } from './check/kind';
 import type * as check from './cli-check';
 import { addConnectors, type Connectors } from './cli-connector-commands';
 import { addOperations, type LoadOperations } from './cli-operations';
@@ -121,11 +122,20 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
   });
 
   addSettings(
-    program.command('check').description('Tell, before anything is written, what would go wrong, and what mends it.'),
+    program
+      .command('check')
+      .description(
+        'Tell, before anything is written, what would go wrong, and what mends it; docs/check.md has them all.',
+      ),
   )
+    .addOption(
+      new Option('--fail-on <severity>', 'exit code 1 where a finding is at least as severe')
+        .choices(['error', 'warning', 'notice'])
+        .default('error'),
+    )
     .option('--json', 'print the result as JSON')
-    .action(async (_options: unknown, command: Command) => {
-      end(await around.loadCheck().runCheck(configOf(command), around.print, formOf(command)));
+    .action(async ({ failOn }: { failOn: Severity }, command: Command) => {
+      end(await around.loadCheck().runCheck(configOf(command), around.print, { form: formOf(command), failOn }));
     });
 
   addSettings(

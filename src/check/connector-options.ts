@@ -1,137 +1,131 @@
 /** The connector's options by which values or changes are lost, and what is wrong with each other value. */
-import type { Finding, Severity } from './facts';
+import { finding, shell, type Finding } from './facts';
+import type { Severity } from './kind';
+import type { FindingId } from './kinds';
 
 interface Rule {
+  readonly id: FindingId;
   readonly option: string;
-  readonly want: string;
+  /** The first is what our profile has; the others do no harm either. */
+  readonly want: readonly [string, ...string[]];
   /** What Debezium or Kafka Connect takes when the option is not there. */
   readonly byDefault: string;
-  readonly severity: Severity;
-  readonly why: string;
-  /** Values that alter more, or less, than the rule says. */
-  readonly except?: Readonly<Record<string, { readonly severity: Severity; readonly why: string }>>;
+  /** Values that alter more than the kind of finding says. */
+  readonly worse?: Readonly<Record<string, string>>;
   /** Whether the rule is about this connector. */
   readonly applies?: (config: Config) => boolean;
 }
 
 type Config = Readonly<Record<string, string>>;
 
-const OTHER_FORM =
-  'Nothing is lost, but plain JSON in another form than the profile has is read more slowly, or not yet.';
+const isJson = (config: Config): boolean => (config['value.converter'] ?? '').endsWith('.JsonConverter');
 
 /** Sources: Debezium's documentation of the PostgreSQL connector, 3.7, and what was measured of each. */
 const RULES: readonly Rule[] = [
+  { id: 'option-plugin-name', option: 'plugin.name', want: ['pgoutput'], byDefault: 'decoderbufs' },
+  { id: 'option-skipped-operations', option: 'skipped.operations', want: ['none'], byDefault: 't' },
   {
-    option: 'plugin.name',
-    want: 'pgoutput',
-    byDefault: 'decoderbufs',
-    severity: 'error',
-    why: 'The default, decoderbufs, must be installed in PostgreSQL; pgoutput is part of it.',
-  },
-  {
-    option: 'skipped.operations',
-    want: 'none',
-    byDefault: 't',
-    severity: 'error',
-    why: 'Operations that are skipped never arrive: after a TRUNCATE, which is skipped by default, the mirror would keep the rows.',
-  },
-  {
+    id: 'option-event-converting-failure-handling-mode',
     option: 'event.converting.failure.handling.mode',
-    want: 'fail',
+    want: ['fail'],
     byDefault: 'warn',
-    severity: 'error',
-    why: 'A value that cannot be converted silently becomes NULL.',
   },
   {
+    id: 'option-value-converter-replace-null-with-default',
     option: 'value.converter.replace.null.with.default',
-    want: 'false',
+    want: ['false'],
     byDefault: 'true',
-    severity: 'error',
-    why: 'NULL in a column that has a DEFAULT arrives as the default.',
-    applies: (config) => (config['value.converter'] ?? '').endsWith('.JsonConverter'),
+    applies: isJson,
   },
+  { id: 'option-errors-tolerance', option: 'errors.tolerance', want: ['none'], byDefault: 'none' },
+  { id: 'option-slot-drop-on-stop', option: 'slot.drop.on.stop', want: ['false'], byDefault: 'false' },
   {
+    id: 'option-decimal-handling-mode',
     option: 'decimal.handling.mode',
-    want: 'string',
+    want: ['string'],
     byDefault: 'precise',
-    severity: 'warning',
-    why: OTHER_FORM,
-    except: { double: { severity: 'error', why: 'numeric loses digits beyond the fifteenth.' } },
+    worse: { double: 'numeric loses digits beyond the fifteenth.' },
   },
   {
+    id: 'option-time-precision-mode',
     option: 'time.precision.mode',
-    want: 'microseconds',
+    want: ['microseconds'],
     byDefault: 'adaptive',
-    severity: 'warning',
-    why: OTHER_FORM,
-    except: { connect: { severity: 'error', why: 'Times are cut to milliseconds.' } },
+    worse: { connect: 'Times are cut to milliseconds.' },
   },
+  { id: 'option-binary-handling-mode', option: 'binary.handling.mode', want: ['hex'], byDefault: 'bytes' },
+  { id: 'option-interval-handling-mode', option: 'interval.handling.mode', want: ['string'], byDefault: 'numeric' },
+  { id: 'option-exactly-once-support', option: 'exactly.once.support', want: ['required'], byDefault: 'requested' },
   {
-    option: 'binary.handling.mode',
-    want: 'hex',
-    byDefault: 'bytes',
-    severity: 'warning',
-    why: 'In the other modes a bytea that PostgreSQL did not repeat looks like a value, and cannot be told from one.',
-  },
-  {
-    option: 'interval.handling.mode',
-    want: 'string',
-    byDefault: 'numeric',
-    severity: 'error',
-    why: 'As a number an interval loses its months and days: they become an average count of microseconds.',
-  },
-  {
-    option: 'exactly.once.support',
-    want: 'required',
-    byDefault: 'requested',
-    severity: 'warning',
-    why: 'Without it the connector sends changes again after a crash. They are recognised, which costs a look-up each. The worker needs exactly.once.source.support=enabled.',
-  },
-  {
+    id: 'option-provide-transaction-metadata',
     option: 'provide.transaction.metadata',
-    want: 'true',
+    want: ['true'],
     byDefault: 'false',
-    severity: 'warning',
-    why: 'The order of changes within a transaction (tx_order) stays empty.',
   },
   {
+    id: 'option-offset-mismatch-strategy',
     option: 'offset.mismatch.strategy',
-    want: 'trust_offset',
+    want: ['trust_offset'],
     byDefault: 'no_validation',
-    severity: 'warning',
-    why: 'Where the slot is ahead of the connector, changes between the two are skipped in silence.',
+  },
+  {
+    id: 'option-snapshot-mode',
+    option: 'snapshot.mode',
+    want: ['initial', 'always', 'when_needed', 'configuration_based', 'custom'],
+    byDefault: 'initial',
+  },
+  {
+    id: 'option-topic-creation-default-cleanup-policy',
+    option: 'topic.creation.default.cleanup.policy',
+    want: ['delete'],
+    byDefault: 'delete',
   },
 ];
 
+/** Options that take something away from rows. */
+const ALTERING =
+  /^(column\.(exclude\.list|include\.list|mask\.|truncate\.)|snapshot\.select\.statement\.overrides|message\.key\.columns)/;
+
 /** `apply` is the command that puts our profile in place. */
 export function judgeOptions(config: Config, place: string, apply: string): Finding[] {
-  const findings: Finding[] = [];
-  for (const rule of RULES) {
-    if (rule.applies?.(config) === false) continue;
+  const found = RULES.flatMap((rule): Finding[] => {
+    if (rule.applies?.(config) === false) return [];
     const set = config[rule.option];
     const value = set ?? rule.byDefault;
-    if (value === rule.want) continue;
-    const { severity, why } = rule.except?.[value] ?? rule;
-    findings.push({
-      severity,
-      place,
-      what: `${rule.option} is ${value}${set === undefined ? ' (its default)' : ''}, not ${rule.want}`,
-      why,
-      mend: `Set "${rule.option}": "${rule.want}" in its configuration, or: ${apply}`,
-    });
-  }
-  return [...findings, ...judgeFlattening(config, place)];
+    if (rule.want.includes(value)) return [];
+    const what = `${rule.option} is ${value}${set === undefined ? ' (its default)' : ''}, not ${rule.want[0]}`;
+    const why = rule.worse?.[value];
+    const worse = why === undefined ? {} : { why, severity: 'error' as Severity };
+    return [finding(rule.id, { place, what, mend: shell(apply), ...worse })];
+  });
+  return [
+    ...found,
+    ...judgeHeartbeat(config, place, apply),
+    ...judgeTransforms(config, place, apply),
+    ...judgeColumns(config, place, apply),
+  ];
 }
 
-function judgeFlattening(config: Config, place: string): Finding[] {
-  const flattening = Object.entries(config).filter(
-    ([option, value]) => /^transforms\.[^.]+\.type$/.test(option) && value.endsWith('.ExtractNewRecordState'),
-  );
-  return flattening.map(([option]) => ({
-    severity: 'error',
-    place,
-    what: `${option} is ExtractNewRecordState`,
-    why: 'It throws away the old row, the operation and the position; what is left cannot be mirrored, and goes to quarantine.',
-    mend: `Remove ${option.split('.')[1] ?? ''} from "transforms" in its configuration.`,
-  }));
+function judgeHeartbeat(config: Config, place: string, apply: string): Finding[] {
+  if (Number(config['heartbeat.interval.ms'] ?? '0') > 0) return [];
+  const what = 'heartbeat.interval.ms is 0 or not set';
+  return [finding('option-heartbeat-interval-ms', { place, what, mend: shell(apply) })];
+}
+
+function judgeTransforms(config: Config, place: string, apply: string): Finding[] {
+  const names = (config['transforms'] ?? '').split(',').map((name) => name.trim());
+  return names
+    .filter((name) => name !== '')
+    .map((name) => {
+      const type = config[`transforms.${name}.type`] ?? 'nothing';
+      const id = type.endsWith('.ExtractNewRecordState') ? 'connector-flattens' : 'connector-transforms';
+      return finding(id, { place, what: `transforms.${name} is ${type}`, mend: shell(apply) });
+    });
+}
+
+function judgeColumns(config: Config, place: string, apply: string): Finding[] {
+  const options = Object.keys(config).filter((option) => ALTERING.test(option));
+  if (options.length === 0) return [];
+  const what = `it has ${options.join(', ')}`;
+  return [finding('connector-alters-columns', { place, what, mend: shell(apply) })];
 }

@@ -1,6 +1,8 @@
 /** What `check` looks at, as facts; gathering and judging meet here. */
 import type { ErrorCode } from '../errors';
 import type { ReplicaIdentity } from '../model';
+import type { Severity } from './kind';
+import { KINDS, type FindingId } from './kinds';
 
 /** A part that answered, with what it said; one that did not, with why; or one that no setting names. */
 export type Looked<T> =
@@ -13,14 +15,49 @@ export interface CheckFacts {
   readonly kafka: Looked<KafkaFacts>;
   readonly clickhouse: Looked<ClickHouseFacts>;
   readonly connect: Looked<ConnectFacts>;
+  readonly registry: Looked<null>;
   readonly wanted: Wanted;
 }
 
 export interface PostgresFacts {
   readonly version: string;
+  /** As `server_version_num`. */
+  readonly versionNumber: number;
   readonly walLevel: string;
+  /** Bytes; null: no limit. */
+  readonly slotKeepsBytes: number | null;
+  readonly slots: readonly SlotFacts[];
+  readonly maxSlots: number;
+  readonly walSenders: number;
+  readonly maxWalSenders: number;
+  readonly role: { readonly name: string; readonly replication: boolean };
+  /** null where there is none of that name. */
+  readonly publication: PublicationFacts | null;
+  readonly signalTableExists: boolean;
   /** The tables that the settings include, without the signal table. */
   readonly tables: readonly TableFacts[];
+}
+
+export interface SlotFacts {
+  readonly name: string;
+  readonly plugin: string;
+  /** Of our database. */
+  readonly ours: boolean;
+  readonly active: boolean;
+  /** reserved, extended, unreserved or lost; '' where PostgreSQL does not say. */
+  readonly walStatus: string;
+  readonly heldBytes: number;
+}
+
+export interface PublicationFacts {
+  /** Of insert, update, delete, truncate. */
+  readonly leavesOut: readonly string[];
+  readonly forAllTables: boolean;
+  readonly tables: readonly {
+    readonly table: string;
+    readonly filtersRows: boolean;
+    readonly filtersColumns: boolean;
+  }[];
 }
 
 export interface TableFacts {
@@ -30,29 +67,59 @@ export interface TableFacts {
   readonly hasPrimaryKey: boolean;
   /** Has a primary key, or a valid unique index over columns that are NOT NULL. */
   readonly hasKey: boolean;
+  /** Columns whose values PostgreSQL can store apart. */
+  readonly toastable: readonly string[];
+  readonly unlogged: boolean;
+  readonly canSelect: boolean;
 }
 
 export interface KafkaFacts {
+  readonly brokers: number;
   readonly topics: readonly TopicFacts[];
+  /** Partitions whose committed position is below what Kafka holds. */
+  readonly expired: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly committed: number;
+    readonly oldest: number;
+  }[];
 }
 
 export interface TopicFacts {
   readonly name: string;
   readonly partitions: number;
+  /** Of the partition that has the fewest. */
+  readonly replicas: number;
+  readonly inSync: number;
+  /** Only of topics of the connector. */
+  readonly config: Readonly<Record<string, string>>;
 }
 
 export interface ClickHouseFacts {
   readonly version: string;
+  readonly user: string;
   /** Engines of our two databases, where they exist already. */
   readonly databases: readonly { readonly name: string; readonly engine: string }[];
   /** What is in CH_DATABASE. */
   readonly objects: readonly { readonly name: string; readonly comment: string }[];
+  /** Tables of ours whose inserts have tokens; `window` null where it is not set. */
+  readonly tokened: readonly { readonly name: string; readonly replicated: boolean; readonly window: number | null }[];
+  /** Rights that the user lacks, as `INSERT ON db.*`. */
+  readonly lacks: readonly string[];
+  readonly readonly: boolean;
+  readonly disks: readonly { readonly name: string; readonly freeBytes: number; readonly totalBytes: number }[];
+  /** The consumer group that is recorded as the owner of this target. */
+  readonly group: string | null;
 }
 
 export interface ConnectFacts {
+  /** Debezium's connector for PostgreSQL in the worker; null: it has none. */
+  readonly plugin: string | null;
   /** null when there is no such connector. */
   readonly config: Readonly<Record<string, string>> | null;
   readonly running: boolean;
+  /** RUNNING, PAUSED, STOPPED, FAILED … */
+  readonly state: string;
   /** States of connector and tasks, and the first lines of an error. */
   readonly status: string;
 }
@@ -63,20 +130,80 @@ export interface Wanted {
   readonly unavailableValue: string;
   readonly database: string;
   readonly connectorName: string;
+  readonly slot: string;
+  readonly publication: string;
+  /** null: signals go by a topic. */
+  readonly signalTable: string | null;
+  readonly groupId: string;
+  readonly brokers: string;
   readonly mirrors: boolean;
   /** `schema.table` to view name; null: not mirrored. */
   readonly routes: ReadonlyMap<string, string | null>;
+  /** What the settings leave open to others. */
+  readonly warnings: readonly string[];
 }
 
-/** `error`: the service would not start, or changes would be lost or altered. `warning`: it works, with less. */
-export type Severity = 'error' | 'warning';
+/** How a mend is carried out. */
+export type Mend =
+  /** In a shell; a line `export NAME=value` changes a setting. */
+  | { readonly by: 'shell'; readonly run: string }
+  /** Statements for the source, as the owner of the tables or a superuser. */
+  | { readonly by: 'psql'; readonly run: string }
+  | { readonly by: 'clickhouse'; readonly run: string }
+  /** No single command does it. */
+  | { readonly by: 'hand'; readonly run: string };
 
 export interface Finding {
+  readonly id: FindingId;
   readonly severity: Severity;
   /** Where: PostgreSQL, a table, the connector. */
   readonly place: string;
   readonly what: string;
   readonly why: string;
-  /** A command or statement that mends it. */
-  readonly mend: string;
+  readonly mend: Mend;
+}
+
+/** A finding with the severity and the reason of its kind, unless this case is another. */
+export function finding(
+  id: FindingId,
+  found: {
+    readonly place: string;
+    readonly what: string;
+    readonly mend: Mend;
+    readonly severity?: Severity;
+    readonly why?: string;
+  },
+): Finding {
+  const { severity, why } = KINDS[id];
+  return {
+    id,
+    place: found.place,
+    what: found.what,
+    severity: found.severity ?? severity,
+    why: found.why ?? why,
+    mend: found.mend,
+  };
+}
+
+export const shell = (run: string): Mend => ({ by: 'shell', run });
+export const psql = (run: string): Mend => ({ by: 'psql', run });
+export const clickhouse = (run: string): Mend => ({ by: 'clickhouse', run });
+export const byHand = (run: string): Mend => ({ by: 'hand', run });
+
+/** For a shell, whatever is in it. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** An identifier of PostgreSQL. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** 1.5 GiB. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  const value = bytes / 1024 ** power;
+  return `${value >= 10 || power === 0 ? String(Math.round(value)) : value.toFixed(1)} ${units[power] ?? ''}`;
 }

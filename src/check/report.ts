@@ -1,5 +1,6 @@
 /** The result of `check` in words for a person; `--json` prints the same as data. */
-import type { CheckFacts, Finding, Looked } from './facts';
+import type { CheckFacts, Finding, Looked, Mend } from './facts';
+import type { Severity } from './kind';
 
 export interface CheckResult {
   /** True if no finding is an error. */
@@ -8,20 +9,42 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
+export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'notice'];
+
 export function checkResult(facts: CheckFacts, findings: readonly Finding[]): CheckResult {
-  return { ok: !findings.some(({ severity }) => severity === 'error'), reached: reachedParts(facts), findings };
+  return { ok: !failsOn(findings, 'error'), reached: reachedParts(facts), findings };
 }
+
+/** Whether a finding is at least as severe. */
+export function failsOn(findings: readonly Finding[], least: Severity): boolean {
+  return findings.some(({ severity }) => SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(least));
+}
+
+/** What stands before the command: where it is to be run. */
+const PROMPTS: Readonly<Record<Mend['by'], string>> = {
+  shell: '$',
+  psql: 'postgres=#',
+  clickhouse: 'clickhouse :)',
+  hand: '→',
+};
 
 export function renderResult(result: CheckResult): string {
   const lines = result.reached.map((part) => `ok       ${part}`);
-  for (const { severity, place, what, why, mend } of result.findings) {
-    lines.push('', `${severity.padEnd(8)} ${place}: ${what}`, `         ${why}`, `         → ${mend}`);
+  for (const { id, severity, place, what, why, mend } of result.findings) {
+    lines.push(
+      '',
+      `${severity.padEnd(8)} ${place}: ${what}  [${id}]`,
+      `         ${why}`,
+      `         ${PROMPTS[mend.by]} ${mend.run}`,
+    );
   }
-  const errors = result.findings.filter(({ severity }) => severity === 'error').length;
-  const warnings = result.findings.length - errors;
+  const counts = SEVERITIES.map((severity) => {
+    const found = result.findings.filter((one) => one.severity === severity).length;
+    return found === 0 && severity === 'notice' ? null : count(found, severity);
+  });
   lines.push(
     '',
-    errors + warnings === 0 ? 'Nothing to mend.' : `${count(errors, 'error')}, ${count(warnings, 'warning')}.`,
+    result.findings.length === 0 ? 'Nothing to mend.' : `${counts.filter((one) => one !== null).join(', ')}.`,
   );
   return lines.join('\n');
 }
@@ -39,6 +62,7 @@ function reachedParts(facts: CheckFacts): string[] {
     ...said(facts.kafka, ({ topics }) => {
       return `Kafka, ${count(topics.filter(({ name }) => name.startsWith(prefix)).length, 'topic')} ${prefix}*`;
     }),
+    ...said(facts.registry, () => 'schema registry'),
     ...said(facts.clickhouse, ({ version }) => `ClickHouse ${version}`),
   ];
 }

@@ -87,20 +87,6 @@ export function adminRequests(kafka: Kafka, options: KafkaOptions): AdminRequest
   };
 }
 
-/** The topics of a cluster with how many partitions each has, or KAFKA_UNREACHABLE. */
-export async function describeTopics(options: KafkaOptions): Promise<{ name: string; partitions: number }[]> {
-  const requests = adminRequests(
-    createKafka(options, () => undefined),
-    options,
-  );
-  try {
-    const { topics } = await requests.ask((client) => client.fetchTopicMetadata());
-    return topics.map(({ name, partitions }) => ({ name, partitions: partitions.length }));
-  } finally {
-    await requests.close();
-  }
-}
-
 /** KAFKA_UNREACHABLE, or KAFKA_REFUSED_LOGIN where a broker answered and did not let us in. */
 export function unreachable({ brokers }: KafkaOptions, cause: unknown): ServiceError {
   const at = brokers.join(',');

@@ -110,6 +110,7 @@ describe('connectors', () => {
   });
 
   scenario('a running incremental snapshot is stopped, and the one who watches is told', async () => {
+    await world.sql(`INSERT INTO item SELECT i, 'more' FROM generate_series(2501, 22500) i`);
     const signalsWaiting = async (): Promise<number> => {
       const rows = await world.postgres.query(
         `SELECT FROM pg_locks WHERE relation = 'debezium_signal'::regclass AND NOT granted`,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { writeFileSync } from 'node:fs';
 import { connectClickHouse } from '../../src/clickhouse/client';
 import { loadConfig } from '../../src/config';
-import { describeTopics } from '../../src/kafka/client';
+import { describeKafka } from '../../src/kafka/describe';
 import { openPostgres } from '../../src/postgres/client';
 import { makeCertificates, type Certificates } from '../harness/certificates';
 import { scenario, withLogs } from '../harness/scenario';
@@ -88,7 +88,7 @@ describe('with TLS and logins everywhere', () => {
   const configOf = (changes: Record<string, string>) =>
     loadConfig({ env: { ...settings, ...changes }, cwd: world.stack.dir, flags: {} });
   const topicsWith = (changes: Record<string, string>) =>
-    describeTopics({ ...configOf(changes).kafka, holdMs: 500 }).then((topics) => topics.length >= 0);
+    describeKafka({ ...configOf(changes).kafka, holdMs: 500 }, () => true).then(({ brokers }) => brokers === 1);
   const ask = async (changes: Record<string, string>): Promise<string | undefined> => {
     const { postgres } = configOf(changes);
     if (postgres === null) throw new Error('no PostgreSQL in the settings');
@@ -109,7 +109,9 @@ describe('with TLS and logins everywhere', () => {
     }
     const { KAFKA_SASL_PASSWORD_FILE: _file, ...others } = settings;
     const wrong = loadConfig({ env: { ...others, KAFKA_SASL_PASSWORD: 'wr0ng' }, cwd: world.stack.dir, flags: {} });
-    const refused: unknown = await describeTopics({ ...wrong.kafka, holdMs: 500 }).catch((error: unknown) => error);
+    const refused: unknown = await describeKafka({ ...wrong.kafka, holdMs: 500 }, () => true).catch(
+      (error: unknown) => error,
+    );
     expect(refused).toMatchObject({ code: 'KAFKA_REFUSED_LOGIN' });
     expect((refused as Error).message).not.toContain('wr0ng');
   });

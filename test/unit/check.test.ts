@@ -1,7 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { checkPage } from '../../src/check/docs';
+import type {
+  CheckFacts,
+  ClickHouseFacts,
+  ConnectFacts,
+  Finding,
+  KafkaFacts,
+  Looked,
+  PostgresFacts,
+  SlotFacts,
+  TableFacts,
+  TopicFacts,
+  Wanted,
+} from '../../src/check/facts';
+import { bytesText, shellWord } from '../../src/check/facts';
 import { findings } from '../../src/check/findings';
 import { gather, type Parts } from '../../src/check/gather';
-import { checkResult, renderResult } from '../../src/check/report';
-import type { CheckFacts, KafkaFacts, Finding, TableFacts, Wanted } from '../../src/check/facts';
+import { applyCommand } from '../../src/check/judge-connector';
+import { KINDS, type FindingId } from '../../src/check/kinds';
+import { checkResult, failsOn, renderResult } from '../../src/check/report';
 import { fillPlaceholders, PROFILES, readProfile, withDefaults } from '../../src/connect/profile';
 import { ServiceError } from '../../src/errors';
 
@@ -10,11 +27,73 @@ const wanted: Wanted = {
   unavailableValue: '__debezium_unavailable_value',
   database: 'shop',
   connectorName: 'debezium-clickhouse',
+  slot: 'debezium_clickhouse',
+  publication: 'debezium_clickhouse',
+  signalTable: 'public.debezium_signal',
+  groupId: 'g',
+  brokers: 'k:9092',
   mirrors: true,
   routes: new Map(),
+  warnings: [],
 };
 
-const orders: TableFacts = { schema: 'public', name: 'orders', identity: 'full', hasPrimaryKey: true, hasKey: true };
+const orders: TableFacts = {
+  schema: 'public',
+  name: 'orders',
+  identity: 'full',
+  hasPrimaryKey: true,
+  hasKey: true,
+  toastable: [],
+  unlogged: false,
+  canSelect: true,
+};
+const slot: SlotFacts = {
+  name: 'debezium_clickhouse',
+  plugin: 'pgoutput',
+  ours: true,
+  active: true,
+  walStatus: 'reserved',
+  heldBytes: 1000,
+};
+const member = { table: 'public.orders', filtersRows: false, filtersColumns: false };
+const source: PostgresFacts = {
+  version: '18.0',
+  versionNumber: 180_000,
+  walLevel: 'logical',
+  slotKeepsBytes: 4 * 1024 ** 3,
+  slots: [slot],
+  maxSlots: 10,
+  walSenders: 1,
+  maxWalSenders: 10,
+  role: { name: 'cdc', replication: true },
+  publication: { leavesOut: [], forAllTables: false, tables: [member] },
+  signalTableExists: true,
+  tables: [orders],
+};
+const topic: TopicFacts = {
+  name: 'cdc.public.orders',
+  partitions: 1,
+  replicas: 3,
+  inSync: 3,
+  config: {
+    'cleanup.policy': 'delete',
+    'retention.ms': '604800000',
+    'retention.bytes': '-1',
+    'max.message.bytes': '16777216',
+  },
+};
+const kafka: KafkaFacts = { brokers: 3, topics: [topic], expired: [] };
+const target: ClickHouseFacts = {
+  version: '26.7.2.1',
+  user: 'default',
+  databases: [{ name: 'shop', engine: 'Atomic' }],
+  objects: [],
+  tokened: [{ name: 'changes', replicated: false, window: 10_000 }],
+  lacks: [],
+  readonly: false,
+  disks: [{ name: 'default', freeBytes: 50, totalBytes: 100 }],
+  group: 'g',
+};
 
 function profile(name: (typeof PROFILES)[number] = 'json'): Readonly<Record<string, string>> {
   const settings = withDefaults({
@@ -28,187 +107,308 @@ function profile(name: (typeof PROFILES)[number] = 'json'): Readonly<Record<stri
   });
   return fillPlaceholders(readProfile(name), settings).config;
 }
+const worker: ConnectFacts = {
+  plugin: '3.7.0.Final',
+  config: profile(),
+  running: true,
+  state: 'RUNNING',
+  status: 'RUNNING',
+};
 
-function facts(
-  change: {
-    tables?: readonly TableFacts[];
-    walLevel?: string;
-    config?: Readonly<Record<string, string>> | null;
-    running?: boolean;
-    objects?: readonly { name: string; comment: string }[];
-    engine?: string;
-    topics?: readonly string[];
-    kafka?: KafkaFacts;
-    wanted?: Partial<Wanted>;
-  } = {},
-): CheckFacts {
-  const { tables = [orders], walLevel = 'logical', config = profile(), running = true } = change;
-  const { objects = [], engine = 'Atomic', topics = ['cdc.public.orders'] } = change;
+interface Change {
+  readonly postgres?: Partial<PostgresFacts>;
+  readonly table?: Partial<TableFacts>;
+  readonly slot?: Partial<SlotFacts>;
+  readonly kafka?: Partial<KafkaFacts>;
+  readonly topic?: Readonly<Record<string, string>> & Partial<TopicFacts>;
+  readonly topicConfig?: Readonly<Record<string, string>>;
+  readonly clickhouse?: Partial<ClickHouseFacts>;
+  readonly connect?: Partial<ConnectFacts>;
+  /** Options of the connector; undefined takes one out. */
+  readonly options?: Readonly<Record<string, string | undefined>>;
+  readonly wanted?: Partial<Wanted>;
+  readonly registry?: Looked<null>;
+  readonly looked?: Partial<CheckFacts>;
+}
+
+const reached = <T>(facts: T): Looked<T> => ({ state: 'reached', facts });
+const failed = { state: 'failed', code: 'KAFKA_UNREACHABLE', message: 'No answer.', hint: 'Start it.' } as const;
+
+function facts(change: Change = {}): CheckFacts {
+  const config = { ...(change.connect?.config ?? worker.config), ...change.options };
+  const options = Object.fromEntries(
+    Object.entries(config).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+  const table = { ...orders, ...change.table };
+  const changed = { ...topic, ...change.topic, config: { ...topic.config, ...change.topicConfig } };
   return {
-    postgres: { state: 'reached', facts: { version: '18.0', walLevel, tables } },
-    kafka: { state: 'reached', facts: { topics: topics.map((name) => ({ name, partitions: 1 })), ...change.kafka } },
-    clickhouse: { state: 'reached', facts: { version: '26.7', databases: [{ name: 'shop', engine }], objects } },
-    connect: { state: 'reached', facts: { config, running, status: running ? 'RUNNING' : 'FAILED: slot is in use' } },
+    postgres: reached({ ...source, slots: [{ ...slot, ...change.slot }], tables: [table], ...change.postgres }),
+    kafka: reached({ ...kafka, topics: [changed], ...change.kafka }),
+    clickhouse: reached({ ...target, ...change.clickhouse }),
+    connect: reached({ ...worker, ...change.connect, config: change.connect?.config === null ? null : options }),
+    registry: change.registry ?? { state: 'not set' },
     wanted: { ...wanted, ...change.wanted },
+    ...change.looked,
   };
 }
 
+const TRANSFORMS = { transforms: 'a', 'transforms.a.type': 'x.RegexRouter' };
+const APPLY = 'debezium-clickhouse connectors apply';
+
+/** For each kind the facts by which it is found, and how the command begins that mends it. */
+const CASES: Readonly<Record<FindingId, readonly [Change, string]>> = {
+  'postgres-unreachable': [{ looked: { postgres: failed } }, 'Start it.'],
+  'postgres-not-set': [{ looked: { postgres: { state: 'not set' } } }, 'export PG_URL='],
+  'postgres-version': [{ postgres: { version: '13.4', versionNumber: 130_004 } }, 'Upgrade'],
+  'postgres-wal-level': [{ postgres: { walLevel: 'replica' } }, 'ALTER SYSTEM SET wal_level = logical;'],
+  'postgres-no-free-slot': [
+    { postgres: { slots: [{ ...slot, name: 'x' }], maxSlots: 1 }, connect: { config: null } },
+    'ALTER SYSTEM SET max_replication_slots = 11;',
+  ],
+  'postgres-no-free-wal-sender': [
+    { postgres: { slots: [], walSenders: 10 }, connect: { config: null } },
+    'ALTER SYSTEM SET max_wal_senders = 20;',
+  ],
+  'postgres-wal-unbounded': [{ postgres: { slotKeepsBytes: null } }, 'ALTER SYSTEM SET max_slot_wal_keep_size'],
+  'slot-missing': [{ postgres: { slots: [] } }, 'debezium-clickhouse connectors delete && '],
+  'slot-lost': [{ slot: { walStatus: 'lost', active: false } }, 'debezium-clickhouse connectors delete && '],
+  'slot-plugin': [{ slot: { plugin: 'decoderbufs' } }, 'export SLOT_NAME=debezium_clickhouse_2;'],
+  'slot-inactive': [{ slot: { active: false } }, APPLY],
+  'slot-holds-wal': [{ slot: { heldBytes: 3 * 1024 ** 3 } }, 'debezium-clickhouse connectors restart'],
+  'other-slot-inactive': [
+    { postgres: { slots: [slot, { ...slot, name: "o'd", active: false, heldBytes: 1024 ** 3 }] } },
+    "SELECT pg_drop_replication_slot('o''d');",
+  ],
+  'publication-missing': [{ postgres: { publication: null } }, APPLY],
+  'publication-leaves-out': [
+    { postgres: { publication: { leavesOut: ['truncate'], forAllTables: false, tables: [member] } } },
+    'ALTER PUBLICATION "debezium_clickhouse" SET (publish',
+  ],
+  'publication-filters': [
+    { postgres: { publication: { leavesOut: [], forAllTables: false, tables: [{ ...member, filtersRows: true }] } } },
+    'ALTER PUBLICATION "debezium_clickhouse" DROP TABLE "public"."orders";',
+  ],
+  'table-not-published': [{ postgres: { publication: { leavesOut: [], forAllTables: false, tables: [] } } }, APPLY],
+  'signal-table-missing': [{ postgres: { signalTableExists: false } }, APPLY],
+  'no-tables': [{ postgres: { tables: [] } }, 'export TABLES_INCLUDE='],
+  'identity-nothing': [{ table: { identity: 'nothing' } }, 'ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;'],
+  'identity-index': [{ table: { identity: 'index' } }, 'ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;'],
+  'identity-no-key': [
+    { table: { identity: 'default', hasPrimaryKey: false } },
+    'ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;',
+  ],
+  'identity-default': [{ table: { identity: 'default' } }, 'ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;'],
+  'identity-toast': [
+    { table: { identity: 'default', toastable: ['body'] } },
+    'ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;',
+  ],
+  'table-without-key': [{ table: { hasKey: false } }, 'ALTER TABLE "public"."orders" ADD COLUMN'],
+  'table-unlogged': [{ table: { unlogged: true } }, 'ALTER TABLE "public"."orders" SET LOGGED;'],
+  'role-no-replication': [
+    { postgres: { role: { name: 'c"d', replication: false } } },
+    'ALTER ROLE "c""d" REPLICATION;',
+  ],
+  'role-no-select': [{ table: { canSelect: false } }, 'GRANT USAGE ON SCHEMA "public" TO "cdc"; GRANT SELECT'],
+  'connect-unreachable': [{ looked: { connect: failed } }, 'Start it.'],
+  'debezium-missing': [{ connect: { plugin: null } }, 'Put the plugin'],
+  'debezium-version': [{ connect: { plugin: '3.6.1.Final' } }, 'Put the plugin'],
+  'connector-missing': [{ connect: { config: null }, postgres: { slots: [] } }, APPLY],
+  'connector-paused': [{ connect: { running: false, state: 'PAUSED' } }, 'debezium-clickhouse connectors resume'],
+  'connector-failed': [{ connect: { running: false, state: 'RUNNING' } }, 'debezium-clickhouse connectors restart'],
+  'connector-prefix': [{ options: { 'topic.prefix': 'x' } }, 'export TOPIC_PREFIX=x'],
+  'connector-slot': [{ options: { 'publication.name': 'p' } }, 'export PUBLICATION_NAME=p'],
+  'connector-placeholder': [{ options: { 'unavailable.value.placeholder': 'z z' } }, "export UNAVAILABLE_VALUE='z z'"],
+  'connector-flattens': [{ options: { ...TRANSFORMS, 'transforms.a.type': 'x.ExtractNewRecordState' } }, APPLY],
+  'connector-transforms': [{ options: TRANSFORMS }, APPLY],
+  'connector-alters-columns': [{ options: { 'column.exclude.list': 'a' } }, APPLY],
+  'option-plugin-name': [{ options: { 'plugin.name': undefined } }, APPLY],
+  'option-skipped-operations': [{ options: { 'skipped.operations': undefined } }, APPLY],
+  'option-event-converting-failure-handling-mode': [
+    { options: { 'event.converting.failure.handling.mode': 'skip' } },
+    APPLY,
+  ],
+  'option-value-converter-replace-null-with-default': [
+    { options: { 'value.converter.replace.null.with.default': undefined } },
+    APPLY,
+  ],
+  'option-errors-tolerance': [{ options: { 'errors.tolerance': 'all' } }, APPLY],
+  'option-slot-drop-on-stop': [{ options: { 'slot.drop.on.stop': 'true' } }, APPLY],
+  'option-decimal-handling-mode': [{ options: { 'decimal.handling.mode': undefined } }, APPLY],
+  'option-time-precision-mode': [{ options: { 'time.precision.mode': 'isostring' } }, APPLY],
+  'option-binary-handling-mode': [{ options: { 'binary.handling.mode': undefined } }, APPLY],
+  'option-interval-handling-mode': [{ options: { 'interval.handling.mode': undefined } }, APPLY],
+  'option-exactly-once-support': [{ options: { 'exactly.once.support': 'requested' } }, APPLY],
+  'option-provide-transaction-metadata': [{ options: { 'provide.transaction.metadata': undefined } }, APPLY],
+  'option-offset-mismatch-strategy': [{ options: { 'offset.mismatch.strategy': undefined } }, APPLY],
+  'option-snapshot-mode': [{ options: { 'snapshot.mode': 'no_data' } }, APPLY],
+  'option-heartbeat-interval-ms': [{ options: { 'heartbeat.interval.ms': undefined } }, APPLY],
+  'option-topic-creation-default-cleanup-policy': [
+    { options: { 'topic.creation.default.cleanup.policy': 'compact' } },
+    APPLY,
+  ],
+  'kafka-unreachable': [{ looked: { kafka: failed } }, 'Start it.'],
+  'no-topics': [{ kafka: { topics: [{ ...topic, name: 'cdcx.public.orders' }] } }, APPLY],
+  'topic-compacted': [
+    { topicConfig: { 'cleanup.policy': 'compact,delete' } },
+    'kafka-configs.sh --bootstrap-server k:9092 --alter --entity-type topics --entity-name cdc.public.orders --add-config cleanup.policy=delete',
+  ],
+  'topic-retention-short': [{ topicConfig: { 'retention.ms': '3600000' } }, 'kafka-configs.sh'],
+  'topic-retention-bytes': [{ topicConfig: { 'retention.bytes': '1' } }, 'kafka-configs.sh'],
+  'topic-message-size': [{ topicConfig: { 'max.message.bytes': '1048588' } }, 'kafka-configs.sh'],
+  'topic-partitions': [{ kafka: { topics: [{ ...topic, partitions: 3 }] } }, 'Nothing'],
+  'topic-not-replicated': [{ kafka: { topics: [{ ...topic, replicas: 1, inSync: 1 }] } }, 'kafka-reassign'],
+  'topic-replicas-behind': [{ kafka: { topics: [{ ...topic, inSync: 2 }] } }, 'Bring'],
+  'changes-expired': [
+    { kafka: { expired: [{ topic: 'cdc.public.orders', partition: 0, committed: 5, oldest: 9 }] } },
+    'Start once with --accept-loss',
+  ],
+  'registry-not-set': [{ connect: { config: profile('avro') } }, 'export REGISTRY_URL='],
+  'registry-unreachable': [{ registry: { ...failed, code: 'REGISTRY_UNREACHABLE' } }, 'Start it.'],
+  'clickhouse-unreachable': [{ looked: { clickhouse: failed } }, 'Start it.'],
+  'clickhouse-version': [{ clickhouse: { version: '24.3.1' } }, 'Upgrade'],
+  'clickhouse-rights': [
+    { clickhouse: { lacks: ['INSERT ON shop_cdc.*'] } },
+    'GRANT INSERT ON shop_cdc.* TO `default`;',
+  ],
+  'clickhouse-readonly': [{ clickhouse: { readonly: true } }, 'ALTER USER `default` SETTINGS readonly = 0;'],
+  'clickhouse-disk': [{ clickhouse: { disks: [{ name: 'd', freeBytes: 5, totalBytes: 100 }] } }, 'Make room'],
+  'database-not-atomic': [
+    { clickhouse: { databases: [{ name: 'shop', engine: 'Memory' }] } },
+    'export CH_DATABASE=shop_2',
+  ],
+  'deduplication-window': [
+    { clickhouse: { tokened: [{ name: 'changes', replicated: false, window: null }] } },
+    'ALTER TABLE shop_cdc.`changes` MODIFY SETTING non_replicated_deduplication_window = 10000;',
+  ],
+  'view-name-taken': [
+    { clickhouse: { objects: [{ name: 'orders', comment: 'sales team' }] } },
+    'export ROUTES=public.orders=orders_2',
+  ],
+  'target-other-group': [{ clickhouse: { group: 'other' } }, 'export KAFKA_GROUP_ID=other'],
+  'connection-open': [{ wanted: { warnings: ['CH_TLS_VERIFY=off: not checked.'] } }, 'export CH_TLS_VERIFY=on'],
+};
+
 function only(found: readonly Finding[]): Finding {
-  expect(found).toHaveLength(1);
+  expect(found.map(({ id }) => id)).toHaveLength(1);
   return found[0]!;
 }
 
 describe('findings', () => {
   test.each(PROFILES)('are none where all is as the profile %s has it', (name) => {
-    expect(findings(facts({ config: profile(name) }))).toEqual([]);
+    expect(findings(facts({ connect: { config: profile(name) }, registry: reached(null) }))).toEqual([]);
   });
 
-  test('name the statement that makes wal_level logical', () => {
-    const found = only(findings(facts({ walLevel: 'replica' })));
-    expect(found).toMatchObject({ severity: 'error', what: 'wal_level is replica, not logical' });
-    expect(found.mend).toContain('ALTER SYSTEM SET wal_level = logical;');
+  test.each(Object.entries(CASES))('%s is found, alone, and names what mends it', (id, [change, mend]) => {
+    const found = findings(facts(change));
+    const expected = found.find((one) => one.id === id);
+    expect(expected).toBeDefined();
+    expect(expected?.mend.run.startsWith(mend) ? mend : expected?.mend.run).toBe(mend);
+    // Where a part is away, or never was, others cannot be looked at or are missing too.
+    if (!/unreachable|not-set|missing|no-free/.test(id)) expect(found.map((one) => one.id)).toEqual([id]);
   });
 
   test.each([
-    ['default', true, 'warning'],
-    ['default', false, 'error'],
-    ['nothing', true, 'error'],
-    ['index', true, 'error'],
-  ] as const)(
-    'about identity %s (primary key: %s) are of severity %s and name the ALTER TABLE',
-    (identity, hasPrimaryKey, severity) => {
-      const table = { schema: 'my "s', name: 'T.x', identity, hasPrimaryKey, hasKey: true };
-      const [found] = findings(facts({ tables: [table] }));
-      expect(found).toMatchObject({ severity, place: 'my "s.T.x' });
-      expect(found?.mend).toBe('ALTER TABLE "my ""s"."T.x" REPLICA IDENTITY FULL;');
-    },
-  );
-
-  test('warn of a table without a key', () => {
-    const found = only(findings(facts({ tables: [{ ...orders, hasKey: false }] })));
-    expect(found.severity).toBe('warning');
-    expect(found.why).toContain('TABLE_WITHOUT_KEY');
-    expect(found.mend).toContain('ALTER TABLE "public"."orders" ADD PRIMARY KEY');
+    ['decimal.handling.mode', 'double'],
+    ['time.precision.mode', 'connect'],
+  ])('%s = %s alters values, which is an error', (option, value) => {
+    expect(only(findings(facts({ options: { [option]: value } }))).severity).toBe('error');
   });
 
-  test('tell when no table is included', () => {
-    expect(only(findings(facts({ tables: [] }))).what).toContain('TABLES_INCLUDE');
-  });
-
-  test('tell whose view name is taken by something that is not ours, and how to route it', () => {
-    const found = only(findings(facts({ objects: [{ name: 'orders', comment: 'sales team' }] })));
-    expect(found).toMatchObject({ severity: 'warning', place: 'public.orders' });
-    expect(found.mend).toContain('ROUTES=public.orders=');
+  test('are not made of either way of tombstones, of an unlogged table that is not published, or of a slot at rest', () => {
+    expect(findings(facts({ options: { 'tombstones.on.delete': 'false' } }))).toEqual([]);
+    expect(
+      only(
+        findings(
+          facts({
+            table: { unlogged: true },
+            postgres: { publication: { leavesOut: [], forAllTables: false, tables: [] } },
+          }),
+        ),
+      ).id,
+    ).toBe('table-unlogged');
+    const resting = { ...slot, name: 'x', active: false };
+    expect(findings(facts({ postgres: { slots: [slot, resting] } }))).toEqual([]);
   });
 
   test('accept our own view, a route around the taken name, a skipped table, and mirrors that are off', () => {
-    const taken = [{ name: 'orders', comment: '' }];
-    expect(
-      findings(facts({ objects: [{ name: 'orders', comment: 'debezium-clickhouse: view of public.orders' }] })),
-    ).toEqual([]);
-    expect(findings(facts({ objects: taken, wanted: { routes: new Map([['public.orders', 'o']]) } }))).toEqual([]);
-    expect(findings(facts({ objects: taken, wanted: { routes: new Map([['public.orders', null]]) } }))).toEqual([]);
-    expect(findings(facts({ objects: taken, wanted: { mirrors: false } }))).toEqual([]);
+    const taken = { clickhouse: { objects: [{ name: 'orders', comment: '' }] } };
+    const own = {
+      clickhouse: { objects: [{ name: 'orders', comment: 'debezium-clickhouse: view of public.orders' }] },
+    };
+    expect(findings(facts(own))).toEqual([]);
+    expect(findings(facts({ ...taken, wanted: { routes: new Map([['public.orders', 'o']]) } }))).toEqual([]);
+    expect(findings(facts({ ...taken, wanted: { routes: new Map([['public.orders', null]]) } }))).toEqual([]);
+    expect(findings(facts({ ...taken, wanted: { mirrors: false } }))).toEqual([]);
   });
 
-  test('tell when two tables want the same view', () => {
+  test('give all tables whose names clash one setting that mends all of them', () => {
     const tables = [
       { ...orders, name: 'a_b' },
       { ...orders, schema: 'a', name: 'b' },
+      { ...orders, name: 'c' },
     ];
-    const found = only(findings(facts({ tables })));
-    expect(found).toMatchObject({ place: 'a.b' });
-    expect(found.what).toContain('shop.a_b, is taken by public.a_b');
-  });
-
-  test('refuse a database that is not Atomic', () => {
-    expect(only(findings(facts({ engine: 'Memory' }))).what).toContain('CLICKHOUSE_NOT_ATOMIC');
-  });
-
-  test('tell when the connector is missing or does not run', () => {
-    expect(only(findings(facts({ config: null })))).toMatchObject({ mend: 'debezium-clickhouse connectors apply' });
-    expect(only(findings(facts({ running: false }))).what).toContain('slot is in use');
-  });
-
-  test.each([
-    ['plugin.name', 'wal2json', 'error'],
-    ['plugin.name', undefined, 'error'],
-    ['skipped.operations', 't', 'error'],
-    ['skipped.operations', undefined, 'error'],
-    ['event.converting.failure.handling.mode', undefined, 'error'],
-    ['event.converting.failure.handling.mode', 'skip', 'error'],
-    ['value.converter.replace.null.with.default', undefined, 'error'],
-    ['decimal.handling.mode', 'double', 'error'],
-    ['decimal.handling.mode', undefined, 'warning'],
-    ['time.precision.mode', 'connect', 'error'],
-    ['time.precision.mode', 'isostring', 'warning'],
-    ['binary.handling.mode', undefined, 'warning'],
-    ['interval.handling.mode', undefined, 'error'],
-    ['exactly.once.support', 'requested', 'warning'],
-    ['provide.transaction.metadata', undefined, 'warning'],
-    ['offset.mismatch.strategy', undefined, 'warning'],
-  ])('about the option %s = %s are of severity %s', (option, value, severity) => {
-    const config = Object.fromEntries(Object.entries(profile()).filter(([name]) => name !== option));
-    const found = only(findings(facts({ config: value === undefined ? config : { ...config, [option]: value } })));
-    expect(found.severity).toBe(severity);
-    expect(found.what).toContain(option);
-    expect(found.mend).toContain(`"${option}": "${profile()[option]}"`);
-  });
-
-  test('accept either way of tombstones', () => {
-    expect(findings(facts({ config: { ...profile(), 'tombstones.on.delete': 'false' } }))).toEqual([]);
-  });
-
-  test('tell of flattened records, another prefix and another placeholder', () => {
-    const flat = { ...profile(), 'transforms.unwrap.type': 'io.debezium.transforms.ExtractNewRecordState' };
-    expect(only(findings(facts({ config: flat }))).mend).toContain('Remove unwrap');
-    expect(only(findings(facts({ config: { ...profile(), 'topic.prefix': 'x' } }))).mend).toBe('Set TOPIC_PREFIX=x');
-    const other = { ...profile(), 'unavailable.value.placeholder': 'zz' };
-    expect(only(findings(facts({ config: other }))).mend).toBe('Set UNAVAILABLE_VALUE=zz');
-  });
-
-  test('tell when no topic is there yet', () => {
-    expect(only(findings(facts({ topics: ['cdcx.public.orders'] }))).severity).toBe('warning');
-  });
-
-  test('warn of topics with several partitions, where a truncate cannot reach the mirror', () => {
-    const topics = [
-      { name: 'cdc.public.orders', partitions: 3 },
-      { name: 'cdc.public.stock', partitions: 1 },
-      { name: 'other.topic', partitions: 9 },
-    ];
-    expect(only(findings(facts({ kafka: { topics } })))).toMatchObject({
-      severity: 'warning',
-      place: 'topic cdc.public.orders',
-      what: 'it has 3 partitions',
-    });
+    const publication = {
+      leavesOut: [],
+      forAllTables: true,
+      tables: tables.map(({ schema, name }) => ({ ...member, table: `${schema}.${name}` })),
+    };
+    const found = findings(
+      facts({ postgres: { tables, publication }, clickhouse: { objects: [{ name: 'c', comment: '' }] } }),
+    );
+    expect(found.map(({ place }) => place)).toEqual(['a.b', 'public.c']);
+    expect(new Set(found.map(({ mend }) => mend.run))).toEqual(new Set(['export ROUTES=a.b=a_b_2,public.c=c_2']));
   });
 
   test('put errors before warnings', () => {
-    const found = findings(facts({ tables: [{ ...orders, identity: 'default' }], walLevel: 'replica', topics: [] }));
-    expect(found.map(({ severity }) => severity)).toEqual(['error', 'warning', 'warning']);
+    const found = findings(facts({ table: { identity: 'default' }, postgres: { walLevel: 'replica' } }));
+    expect(found.map(({ severity }) => severity)).toEqual([...found.map(({ severity }) => severity)].sort());
   });
+
+  test('hold no password of the connector', () => {
+    const all = Object.values(CASES).flatMap(([change]) =>
+      findings(facts({ ...change, options: { ...change.options, 'database.password': 'pl4nted' } })),
+    );
+    expect(JSON.stringify(all)).not.toContain('pl4nted');
+  });
+});
+
+test('the command that applies the profile keeps its form, and the schema that is captured whole', () => {
+  expect(applyCommand(null)).toBe(APPLY);
+  expect(applyCommand(profile('json-schema'))).toBe(`${APPLY} --profile json-schema`);
+  expect(applyCommand(profile('avro'))).toBe(`${APPLY} --profile avro`);
+  expect(applyCommand({ ...profile(), 'replica.identity.autoset.values': 'public\\..*:FULL' })).toBe(
+    `${APPLY} --whole-schema public`,
+  );
+});
+
+test('words for a shell and numbers of bytes are as a person writes them', () => {
+  expect([shellWord('a.b-c'), shellWord("it's"), shellWord('a b')]).toEqual(['a.b-c', String.raw`'it'\''s'`, "'a b'"]);
+  expect([bytesText(0), bytesText(1536), bytesText(3 * 1024 ** 3), bytesText(20 * 1024 ** 2)]).toEqual([
+    '0 B',
+    '1.5 KiB',
+    '3.0 GiB',
+    '20 MiB',
+  ]);
+});
+
+test('docs/check.md has each kind once, as it is', () => {
+  expect(readFileSync('docs/check.md', 'utf8')).toBe(checkPage());
+  const headings = [...checkPage().matchAll(/^### (\S+)$/gm)].map((match) => match[1]);
+  expect([...headings].sort()).toEqual(Object.keys(KINDS).sort());
 });
 
 describe('gather', () => {
   const away = new ServiceError('KAFKA_UNREACHABLE', 'No broker answers.', { hint: 'Start it.' });
   const parts: Parts = {
-    postgres: async <T>(sql: string) => {
-      const answer = sql.includes('pg_class')
-        ? [
-            { schema: 'public', name: 'orders', identity: 'd', has_primary_key: true, has_key: true },
-            { schema: 'public', name: 'tmp', identity: 'f', has_primary_key: true, has_key: true },
-          ]
-        : [{ wal_level: 'logical', version: '18.0' }];
-      return answer as T[];
-    },
-    topics: () => Promise.reject(away),
-    clickhouse: async () => [],
+    postgres: null,
+    kafka: () => Promise.reject(away),
+    clickhouse: () => Promise.reject(new ServiceError('CLICKHOUSE_UNREACHABLE', 'Away.', { hint: 'x' })),
     connector: null,
-    includes: (table) => table !== 'public.tmp',
+    registry: null,
+    includes: () => true,
   };
 
-  test('takes a part that is away as a fact, and the others as they are', async () => {
+  test('takes a part that is away as a fact', async () => {
     const gathered = await gather(parts, wanted);
     expect(gathered.kafka).toEqual({
       state: 'failed',
@@ -217,50 +417,36 @@ describe('gather', () => {
       hint: away.hint,
     });
     expect(gathered.connect).toEqual({ state: 'not set' });
-    expect(gathered.postgres).toMatchObject({
-      state: 'reached',
-      facts: {
-        walLevel: 'logical',
-        tables: [{ schema: 'public', name: 'orders', identity: 'default', hasPrimaryKey: true, hasKey: true }],
-      },
-    });
-    const found = findings(gathered);
-    expect(found[0]).toMatchObject({
-      severity: 'error',
-      place: 'Kafka',
+    expect(findings(gathered)[0]).toMatchObject({
+      id: 'kafka-unreachable',
       what: 'No broker answers [KAFKA_UNREACHABLE]',
-      mend: 'Start it.',
+      mend: { by: 'hand', run: 'Start it.' },
     });
   });
 
   test('lets a bug through', async () => {
     const bug = new TypeError('bug');
-    await expect(gather({ ...parts, topics: () => Promise.reject(bug) }, wanted)).rejects.toBe(bug);
-  });
-
-  test('warns when no setting names PostgreSQL', async () => {
-    const found = findings(
-      await gather({ ...parts, postgres: null, topics: async () => [{ name: 'cdc.a.b', partitions: 1 }] }, wanted),
-    );
-    expect(only(found)).toMatchObject({ severity: 'warning', place: 'PostgreSQL' });
+    await expect(gather({ ...parts, kafka: () => Promise.reject(bug) }, wanted)).rejects.toBe(bug);
   });
 });
 
 describe('the result', () => {
-  test('is ok with warnings only', () => {
-    const warned = facts({ topics: [] });
-    expect(checkResult(warned, findings(warned)).ok).toBe(true);
-    const failed = facts({ walLevel: 'replica' });
-    expect(checkResult(failed, findings(failed)).ok).toBe(false);
+  test('is ok with warnings only, and fails where it is told to', () => {
+    const warned = facts({ table: { identity: 'default' } });
+    const found = findings(warned);
+    expect(checkResult(warned, found).ok).toBe(true);
+    expect([failsOn(found, 'error'), failsOn(found, 'warning'), failsOn(found, 'notice')]).toEqual([false, true, true]);
+    const wrong = facts({ postgres: { walLevel: 'replica' } });
+    expect(checkResult(wrong, findings(wrong)).ok).toBe(false);
   });
 
-  test('shows what was reached, and each finding with its reason and what mends it', () => {
-    const all = facts({ tables: [{ ...orders, identity: 'default' }] });
+  test('shows what was reached, and each finding with its reason and where to run what mends it', () => {
+    const all = facts({ table: { identity: 'default' } });
     const text = renderResult(checkResult(all, findings(all)));
     expect(text).toContain('ok       PostgreSQL 18.0, wal_level logical, 1 table included');
     expect(text).toContain('ok       Kafka, 1 topic cdc.*');
-    expect(text).toContain('warning  public.orders: its replica identity is DEFAULT, not FULL');
-    expect(text).toContain('→ ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;');
+    expect(text).toContain('warning  public.orders: its replica identity is DEFAULT, not FULL  [identity-default]');
+    expect(text).toContain('postgres=# ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;');
     expect(text).toMatch(/0 errors, 1 warning\.$/);
   });
 
