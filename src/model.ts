@@ -54,8 +54,6 @@ export interface RecordChunk extends TopicPartition {
   readonly behind?: number;
   /** A fresh walk over the visible records, in offset order; only until the call that handed the chunk over returns. */
   records(): RecordCursor;
-  /** Copies the bytes, so that the chunk may be walked for as long as it is needed. Absent where they stay anyway. */
-  keep?(): void;
 }
 
 /** Debezium's operations that are changes; the byte on the wire. */

@@ -43,7 +43,7 @@ export function handOverWholeBatches(): void {
 /** The records of a batch that kafkajs delivered, aborted transactions and control records left out. */
 export function toChunk(batch: Batch, epoch: number): RecordChunk {
   const firstOffset = Number((batch as Batch & { fetchedOffset: string }).fetchedOffset);
-  let batches = batch.messages.filter(isBatchMessage).map(recordBatchOf);
+  const batches = batch.messages.filter(isBatchMessage).map(recordBatchOf);
   const nextOffset = Number(batch.lastOffset()) + 1;
   return {
     topic: batch.topic,
@@ -53,8 +53,5 @@ export function toChunk(batch: Batch, epoch: number): RecordChunk {
     nextOffset,
     behind: Math.max(0, Number(batch.highWatermark) - nextOffset),
     records: () => joinCursors(batches, firstOffset),
-    keep() {
-      batches = batches.map((one) => ({ ...one, bytes: one.bytes.slice() }));
-    },
   };
 }
