@@ -1,6 +1,7 @@
 /** `verify`: asks PostgreSQL, Kafka and ClickHouse that the settings name, and says whether mirrors equal their source. */
 import { EXIT } from './cli-failure';
 import { refuseWhilePaused } from './cli-paused';
+import { MOST_REPAIRS, repairMirrors, type RepairSurroundings, type TableRepair } from './cli-repair';
 import { connectClickHouse } from './clickhouse/client';
 import { openQuarantine, WHOLE_QUARANTINE } from './clickhouse/quarantine';
 import type { Config } from './config';
@@ -13,35 +14,98 @@ import type { Progress } from './verify/ports';
 import { renderVerify } from './verify/report';
 import type { Doubts, VerifyResult } from './verify/result';
 import { verify, type VerifyOptions } from './verify/verify';
+import type { Mendable } from './verify/verify-table';
 import { connectTarget, databasesOf } from './wiring';
 
 /** Without any progress for so long, the connector or the service counts as standing still. */
 const PATIENCE_MS = 120_000;
+/** Differences described of each table; all are counted. */
+const MOST_DETAILS = 1_000;
 /** Statements over whole tables. */
 const STATEMENT_MS = 3_600_000;
 
-export type VerifyWhat = Pick<VerifyOptions, 'tables' | 'sample' | 'values'> & { readonly patienceMs?: number };
+export type VerifyWhat = Pick<VerifyOptions, 'tables' | 'sample' | 'values'> & {
+  readonly patienceMs?: number;
+  readonly mostDetails?: number;
+};
+
+/** How the command is to go on with what differs, and to print. */
+export interface VerifyForm {
+  readonly form: 'text' | 'json';
+  /** How the owners of partitions are reached where no service runs; null: differences are told, not mended. */
+  readonly repair: RepairSurroundings['runService'] | null;
+  readonly print: (text: string) => void;
+}
 
 /** 0 if all that was compared is equal, 1 if not, 3 if nothing was compared, or not a table that was asked for. */
-export async function runVerify(
+export async function runVerify(config: Config, what: VerifyWhat, how: VerifyForm): Promise<number> {
+  const bar = how.form === 'text' && process.stderr.isTTY ? showProgress : null;
+  const look = async (at: VerifyWhat): Promise<Look> => {
+    const mendable: Mendable[] = [];
+    const compared = await verifyMirrors(config, at, (progress) => bar?.(progress), mendable);
+    const result = { ...compared, ...(await doubtsOf(config, at.tables)) };
+    if (bar !== null) process.stderr.write('\r\x1b[K');
+    return { result, mendable };
+  };
+  await refuseWhilePaused(config, 'verify', null);
+  const first = await look(how.repair === null ? what : { ...what, mostDetails: MOST_REPAIRS });
+  if (first.result.equal || how.repair === null) {
+    how.print(how.form === 'json' ? JSON.stringify(first.result, null, 2) : inWords(first.result));
+    return exitCodeFor(first.result, what);
+  }
+  return mend(config, what, first, { ...how, repair: how.repair, look });
+}
+
+type Judged = VerifyResult & Doubts;
+
+function inWords(result: Judged): string {
+  return [renderVerify(result), ...renderDoubtful(result.doubtful, result.doubtfulCount)].join('\n');
+}
+
+interface Look {
+  readonly result: Judged;
+  readonly mendable: readonly Mendable[];
+}
+
+/** Has the differing keys mended, looks at their tables again, and goes by that. */
+async function mend(
   config: Config,
   what: VerifyWhat,
-  form: 'text' | 'json',
-  print: (text: string) => void,
+  { result: before, mendable }: Look,
+  {
+    form,
+    repair,
+    print,
+    look,
+  }: VerifyForm & { repair: RepairSurroundings['runService']; look: (at: VerifyWhat) => Promise<Look> },
 ): Promise<number> {
-  const bar = form === 'text' && process.stderr.isTTY ? showProgress : null;
-  await refuseWhilePaused(config, 'verify', null);
-  const compared = await verifyMirrors(config, what, (progress) => bar?.(progress));
-  const result = { ...compared, ...(await doubtsOf(config, what.tables)) };
-  if (bar !== null) process.stderr.write('\r\x1b[K');
-  print(
-    form === 'json'
-      ? JSON.stringify(result, null, 2)
-      : [renderVerify(result), ...renderDoubtful(result.doubtful, result.doubtfulCount)].join('\n'),
-  );
-  if (!result.equal) return EXIT.findings;
-  const missed = result.tables.length === 0 || (what.tables !== null && result.skipped.length > 0);
-  return missed ? EXIT.failed : EXIT.done;
+  if (form === 'text') print(inWords(before));
+  const repairs = await repairMirrors(config, mendable, {
+    runService: repair,
+    onBegin: (by) => {
+      if (form === 'text')
+        print(by === 'service' ? 'The running service mends it.' : 'No service runs, so this process mends it.');
+    },
+  });
+  const differing = before.tables.filter(({ differences }) => differences > 0).map(({ table }) => table);
+  const { result } = await look({ ...what, tables: differing });
+  if (form === 'json') print(JSON.stringify({ ...result, repair: { before, repairs } }, null, 2));
+  else print([...repairs.map(renderRepair), 'looked again:', inWords(result)].join('\n'));
+  return exitCodeFor(result, what);
+}
+
+function exitCodeFor({ equal, tables, skipped }: VerifyResult, what: VerifyWhat): number {
+  if (!equal) return EXIT.findings;
+  return tables.length === 0 || (what.tables !== null && skipped.length > 0) ? EXIT.failed : EXIT.done;
+}
+
+function renderRepair({ table, mended, right, lost, left }: TableRepair): string {
+  if (left !== undefined) return `${table}: not mended, ${left}`;
+  const others = [
+    ...(right > 0 ? [`${right} had become right`] : []),
+    ...(lost > 0 ? [`${lost} cannot be, changes does not hold their values`] : []),
+  ];
+  return [`${table}: ${mended} keys mended`, ...others].join(', ');
 }
 
 /** What is open in quarantine, of the tables asked for and of topics whose table is not known. */
@@ -67,6 +131,7 @@ export async function verifyMirrors(
   config: Config,
   what: VerifyWhat,
   onProgress: (progress: Progress) => void,
+  mendable: Mendable[] = [],
 ): Promise<VerifyResult> {
   const { postgres: source, clickhouse: target, kafka } = config;
   if (source === null) {
@@ -88,6 +153,7 @@ export async function verifyMirrors(
         topicPrefix: config.topicPrefix,
         machinery: `${target.database}_cdc`,
         patienceMs: what.patienceMs ?? PATIENCE_MS,
+        mostDetails: what.mostDetails ?? MOST_DETAILS,
       },
       {
         inSession: (use) => withSession(source, use),
@@ -96,6 +162,7 @@ export async function verifyMirrors(
         mirror: { query: (sql) => clickhouse.query(sql) },
         kafka: reader,
         onProgress,
+        onMendable: (one) => mendable.push(one),
         now: () => performance.now(),
         sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       },

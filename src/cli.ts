@@ -152,11 +152,14 @@ function buildProgram(around: Surroundings, end: (exitCode: number) => void): Co
     )
     .addOption(new Option('--sample <rows>', 'look at about so many rows of each table').argParser(wholeRows))
     .option('--values', 'show the values of rows that differ')
+    .option('--repair', 'mend the rows that changes has right and the mirror has not, and look again')
     .option('--json', 'print the result as JSON')
-    .action(async (options: { table?: string[]; sample?: number; values?: true }, command: Command) => {
+    .action(async (options: { table?: string[]; sample?: number; values?: true; repair?: true }, command: Command) => {
       const { table: tables = null, sample = null, values } = options;
       const what = { tables, sample, values: values === true ? 'shown' : 'hidden' } as const;
-      end(await around.loadVerify().runVerify(configOf(command), what, formOf(command), around.print));
+      const repair = options.repair === true ? jobSurroundings().runService : null;
+      const how = { form: formOf(command), repair, print: around.print };
+      end(await around.loadVerify().runVerify(configOf(command), what, how));
     });
 
   const { runService } = jobSurroundings();

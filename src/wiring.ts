@@ -10,6 +10,7 @@ import { openMirrorStore } from './clickhouse/mirror-store';
 import { openEraser } from './clickhouse/eraser';
 import { openQuarantine } from './clickhouse/quarantine';
 import { removeBelow } from './clickhouse/remove-below';
+import { removeKeys, removeStrays, signsOf } from './clickhouse/repair-rows';
 import { standingRows } from './clickhouse/standing-rows';
 import { watchTarget } from './clickhouse/target';
 import type { Config } from './config';
@@ -23,6 +24,7 @@ import { fillFromChanges } from './delivery/rebuild';
 import { rebuildMarks } from './delivery/rebuild-marks';
 import { createSchemas, type Schemas } from './delivery/schemas';
 import { tableKnowledge, type Catalogue } from './delivery/table-knowledge';
+import { announceRepair, waitForRepairs, type NoticePorts } from './delivery/repair-notice';
 import { createTables } from './delivery/tables';
 import { ServiceError } from './errors';
 import type { Emit } from './events';
@@ -216,6 +218,7 @@ export function portsOf({
     sleep: pause,
     giveUp: signal,
   };
+  const noting: NoticePorts = { control, log, processId, sleep: pause, insertSeconds };
   return {
     log,
     lookUps: answers,
@@ -224,7 +227,20 @@ export function portsOf({
     tables,
     takeTable: (of, assignment) => takeTable(of, leasing, assignment),
     rebuildMarks: rebuildMarks(control),
-    revoke: () => store.dropShadows(),
+    async revoke(until) {
+      await store.dropShadows();
+      await waitForRepairs(noting, until);
+    },
+    repairs: {
+      announced: (places, until, repair) => announceRepair(places, noting, until, repair),
+      signsOf: ({ target: mirror }, images, rows) => signsOf(clickhouse, mirror, images, rows),
+      removeKeys: ({ target: mirror }, images, rows, deadlineMs) =>
+        removeKeys(clickhouse, mirror, { images, rows }, deadlineMs),
+      removeStrays: ({ target: mirror, layout }, strays, deadlineMs) => {
+        const key = layout.key.map((index) => layout.columns[index]?.name ?? '');
+        return removeStrays(clickhouse, mirror, { key, strays }, deadlineMs);
+      },
+    },
     createHolder: (until) => createHolder(leasing, until),
     glance,
     forgetGlance: () => target.forget(),

@@ -34,7 +34,9 @@ export function openControl(clickhouse: ClickHouse, machinery: string): Control 
       return rows.map(({ name, value, age_ms }) => ({ name, value, ageMs: Math.max(0, Number(age_ms)) }));
     },
     set: (name, value) =>
-      clickhouse.command(`INSERT INTO ${table} (name, value) VALUES (${quoteText(name)}, ${quoteText(value)})`),
+      clickhouse.command(`INSERT INTO ${table} (name, value) VALUES (${quoteText(name)}, ${quoteText(value)})`, {
+        max_query_size: String(8 << 20),
+      }),
     forget: (prefix, olderThanMs = 0) =>
       clickhouse.command(
         `DELETE FROM ${table} WHERE startsWith(name, ${quoteText(prefix)})` +

@@ -7,6 +7,7 @@ import type { Filter } from '../pipeline';
 import type { BlockTable } from '../plan/change-block';
 import type { ReplayRequest } from '../plan/replay';
 import type { Work } from './between-blocks';
+import { repairKeys, type Repaired, type RepairRequest } from './repair';
 import { createReplayRun, type ReplayProgress, type ReplayResult, type ReplayRun } from './replay-run';
 import { deliverPartition, type PartitionDelivery } from './partition';
 import { createPace } from './pace';
@@ -63,6 +64,8 @@ export interface Delivery {
    * Throws what the work throws, and REQUEST_FAILED where a partition moves before.
    */
   between<T>(concerns: (of: TopicPartition) => boolean, work: Work<T>): Promise<T[]>;
+  /** Mends rows of a mirror from `changes`, as far as their partitions are this process's. */
+  repair(request: RepairRequest): Promise<Repaired | 'not-mine' | 'not-mirrored'>;
   /** ms since the last record of a table arrived or partitions were assigned; 0 while the group is joined. */
   idleMs(): number;
 }
@@ -107,7 +110,8 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       assignment = new AbortController();
       if (stopping.signal.aborted) return;
       replay?.assigned(partitions);
-      const revoked = patiently(() => ready.revoke(), { signal: assignment.signal, emit });
+      const { signal } = assignment;
+      const revoked = patiently(() => ready.revoke(signal), { signal, emit });
       revoked.catch(() => undefined);
       assigned = partitions;
       emit({ tag: 'group-joined', partitions });
@@ -257,6 +261,10 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
       return rebuildTable({ schema, table }, of, at);
     },
     rebuildMarked: rebuildInTurn,
+    async repair(request) {
+      const { ports: at, of } = await membership();
+      return repairKeys(request, of, at, options.limits);
+    },
     async replay(request, onProgress) {
       const run = createReplayRun(request, { concerns: concernedTopics(request, options), offsetAt });
       while (replay !== null) await untilChange(throwIfStopping);

@@ -86,6 +86,17 @@ export interface Tables {
   recheck(): void;
 }
 
+/** What mending single rows of mirrors needs. `deadlineMs`: by ClickHouse's clock; nothing is removed after it. */
+export interface Repairs {
+  /** See `repair-notice.ts`. */
+  announced<T>(places: readonly TopicPartition[], signal: AbortSignal, repair: () => Promise<T>): Promise<T>;
+  /** The sum of the signs of each key that has rows, by `MirrorRows.keyOf`. */
+  signsOf(table: MirroredTable, images: MirrorRows, rows: readonly number[]): Promise<Map<string, number>>;
+  removeKeys(table: MirroredTable, images: MirrorRows, rows: readonly number[], deadlineMs: number): Promise<void>;
+  /** `strays`: see `RepairRequest`. */
+  removeStrays(table: MirroredTable, strays: string, deadlineMs: number): Promise<void>;
+}
+
 /** Everything a partition's delivery uses. */
 export interface DeliveryPorts {
   readonly log: Log;
@@ -103,8 +114,9 @@ export interface DeliveryPorts {
   /** Holds still for what other processes do to whole tables, until the signal aborts. */
   createHolder(until: AbortSignal): Holder;
   readonly rebuildMarks: RebuildMarks;
+  readonly repairs: Repairs;
   /** At a new assignment, before anything is written: what others were doing to mirrors beside their blocks ends. */
-  revoke(): Promise<void>;
+  revoke(signal: AbortSignal): Promise<void>;
   readonly glance: () => Promise<Glance>;
   readonly forgetGlance: () => void;
   /** Makes the machinery's tables again after they were dropped. */

@@ -4,6 +4,7 @@ import type { ReplayRequest } from '../plan/replay';
 import type { Delivery } from './delivery';
 import type { ForgetRequest } from './forget';
 import type { Operations, RetryRequest } from './operations';
+import type { RepairRequest } from './repair';
 import type { ReplayProgress } from './replay-run';
 
 /** What each kind of request says beside its kind, as it travels through `control` in JSON. */
@@ -17,6 +18,7 @@ export interface RequestKinds {
   readonly forget: ForgetRequest;
   /** Follow the orders to hold, now. */
   readonly hold: object;
+  readonly repair: RepairRequest;
 }
 
 export type RequestKind = keyof RequestKinds;
@@ -75,6 +77,16 @@ const KINDS: { readonly [K in RequestKind]: KindOf<K> } = {
     isKnown: () => true,
     carryOut: (_, { operations }) => operations.hold(),
   },
+  repair: {
+    isKnown: ({ schema, table, keys, strays }) =>
+      schema !== undefined && table !== undefined && keys !== undefined && strays !== undefined,
+    async carryOut(request, { delivery }) {
+      const outcome = await delivery.repair(request);
+      if (outcome === 'not-mine') return { state: 'not-mine' };
+      if (outcome === 'not-mirrored') return notMirrored(request);
+      return { state: 'done', counts: { ...outcome } };
+    },
+  },
 };
 
 /** What is asked; null where this version does not know it. */
@@ -120,6 +132,10 @@ async function rebuild({ schema, table }: RequestKinds['rebuild'], delivery: Del
     case 'nothing':
       return failed(`changes holds no change of ${schema}.${table}`);
     case 'not-mirrored':
-      return failed(`${schema}.${table} is not mirrored; the log of the service says why`);
+      return notMirrored({ schema, table });
   }
+}
+
+function notMirrored({ schema, table }: RequestKinds['rebuild']): Answer {
+  return { state: 'failed', message: `${schema}.${table} is not mirrored; the log of the service says why` };
 }

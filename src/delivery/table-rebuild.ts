@@ -18,7 +18,11 @@ export interface Membership {
 type Ports = Pick<DeliveryPorts, 'log' | 'lookUps' | 'tables' | 'takeTable' | 'rebuildMarks'>;
 
 /** Every partition of every topic that `changes` has the table from, in order; empty if there is none. */
-async function placesOf(schema: string, table: string, { log, lookUps }: Ports): Promise<TopicPartition[]> {
+export async function placesOf(
+  schema: string,
+  table: string,
+  { log, lookUps }: Pick<Ports, 'log' | 'lookUps'>,
+): Promise<TopicPartition[]> {
   const known = await lookUps.whereabouts(schema, table);
   const topics = [...new Set(known.map(({ topic }) => topic))].sort();
   const held = await Promise.all(topics.map((topic) => log.bounds(topic)));

@@ -153,7 +153,8 @@ export interface EventRow extends CellRow {
   readonly hidden: number;
   readonly unavailable: readonly string[];
   readonly lsn: string | null;
-  readonly commit_lsn: string | null;
+  /** Microseconds since the epoch. */
+  readonly ts_us: string;
 }
 
 /** Reads in the order that the argument in `judge.ts` needs: committed offsets, the mirror, `changes`. */
@@ -194,7 +195,7 @@ async function laterEvents(
   const [rows, truncates] = await Promise.all([
     mirror.query<EventRow>(plan.events(keys, where, hidden)),
     mirror.query<EventRow>(
-      `SELECT '' AS row_key, topic, partition, offset, op, toUInt8(${hidden}) AS hidden, []::Array(Nullable(String)) AS cells, unavailable, lsn, commit_lsn ` +
+      `SELECT '' AS row_key, topic, partition, offset, op, toUInt8(${hidden}) AS hidden, []::Array(Nullable(String)) AS cells, unavailable, lsn, toUnixTimestamp64Micro(ts) AS ts_us ` +
         `FROM ${changes} WHERE ${changesOfTable} AND redelivered = 0 AND op = 't' AND (${where})`,
     ),
   ]);
@@ -207,10 +208,10 @@ async function laterEvents(
   return { events, truncates };
 }
 
-/** By offset within a partition, else by position: a key is in one partition unless partitions were added. */
+/** By offset within a partition, else by time and LSN, as `plan/truncation.ts` does. */
 function inOrder(a: EventRow, b: EventRow): number {
   if (a.topic === b.topic && a.partition === b.partition) return Number(a.offset) - Number(b.offset);
-  return Number(a.commit_lsn ?? 0) - Number(b.commit_lsn ?? 0) || Number(a.lsn ?? 0) - Number(b.lsn ?? 0);
+  return Number(a.ts_us) - Number(b.ts_us) || Number(a.lsn ?? -1) - Number(b.lsn ?? -1);
 }
 
 function asKeyEvent(event: EventRow, committed: readonly (TopicPartition & { offset: number | null })[]): KeyEvent {

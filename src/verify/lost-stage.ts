@@ -1,5 +1,6 @@
 /** Finds the stage that lost a change: whether `changes` has what the source has, else whether Kafka still holds it. */
 import { quoteText } from '../clickhouse/quote';
+import { isTruncated, type Truncation } from '../plan/truncation';
 import type { EventRow, WrongKey } from './compare-table';
 import { sameState, type RowState } from './judge';
 import { boundsOf } from './position';
@@ -47,22 +48,33 @@ async function statesInChanges(
 ): Promise<Map<string, RowState>> {
   const [events, truncates] = await Promise.all([
     mirror.query<EventRow>(`SELECT * FROM (${plan.events(keys, '1', '0')}) ORDER BY offset DESC LIMIT 1 BY row_key`),
-    mirror.query<{ topic: string; partition: number; last: string }>(
-      `SELECT topic, partition, max(offset) AS last FROM ${changes} WHERE ${changesOfTable} AND redelivered = 0 AND op = 't' GROUP BY topic, partition`,
+    mirror.query<{ topic: string; partition: number; last: string; last_us: string; last_lsn: string | null }>(
+      `SELECT topic, partition, max(offset) AS last, toUnixTimestamp64Micro(argMax(ts, offset)) AS last_us, argMax(lsn, offset) AS last_lsn ` +
+        `FROM ${changes} WHERE ${changesOfTable} AND redelivered = 0 AND op = 't' GROUP BY topic, partition`,
     ),
   ]);
+  const truncations = truncates.map(({ topic, partition, last, last_us, last_lsn }) =>
+    placed({ topic, partition, offset: last, ts_us: last_us, lsn: last_lsn }),
+  );
   const states = new Map<string, RowState>();
   for (const event of events) {
-    const truncated = truncates.some(
-      ({ topic, partition, last }) =>
-        topic === event.topic && partition === event.partition && Number(last) > Number(event.offset),
-    );
+    const truncated = isTruncated(placed(event), truncations);
     const cells = event.cells.map((cell, index) =>
       event.unavailable.includes(plan.names[index] ?? '') ? undefined : cell,
     );
     states.set(event.row_key, event.op === 'd' || truncated ? null : cells);
   }
   return states;
+}
+
+function placed({
+  topic,
+  partition,
+  offset,
+  ts_us,
+  lsn,
+}: Pick<EventRow, 'topic' | 'partition' | 'offset' | 'ts_us' | 'lsn'>): Truncation {
+  return { topic, partition, offset: Number(offset), tsUs: Number(ts_us), lsn: Number(lsn ?? -1) };
 }
 
 /** For each key the states that Kafka's records give it which `changes` does not have. */

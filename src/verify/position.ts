@@ -179,3 +179,17 @@ async function notWritten(
     },
   );
 }
+
+/** Waits until no mirror is about to be made anew. Throws VERIFY_TIMED_OUT when that does not come to an end. */
+export async function waitForRebuilds(pending: () => Promise<number>, waiting: Waiting): Promise<void> {
+  const deadline = waiting.now() + waiting.patienceMs;
+  for (let left = await pending(); left > 0; left = await pending()) {
+    waiting.onProgress({ phase: 'waiting for the consumer', table: '', done: 0, total: 0 });
+    if (waiting.now() > deadline) {
+      throw new ServiceError('VERIFY_TIMED_OUT', 'Mirrors are to be made anew, and that does not come to an end.', {
+        hint: 'Is the service running? Its log says what it waits for.',
+      });
+    }
+    await waiting.sleep(500);
+  }
+}

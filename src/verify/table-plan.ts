@@ -55,12 +55,20 @@ export interface TablePlan {
   /** `row_key` and `cells` of the rows with some keys; the keys are parameter 1 of the source's statement. */
   sourceRows(): string;
   mirrorRows(keys: readonly string[]): string;
-  /** Events of some keys: `row_key, topic, partition, offset, op, hidden, cells, unavailable`, `lsn` and `commit_lsn`. */
+  /** Events of some keys: `row_key, topic, partition, offset, op, hidden, cells, unavailable`, `lsn` and `ts_us`. */
   events(keys: readonly string[], where: string, hidden: string): string;
   /** The same for envelopes that are not in `changes`, given as texts. */
   strangers(envelopes: readonly string[]): string;
+  /** `row_key` and `key`: every way in which `changes` writes some keys. */
+  keyTexts(keys: readonly string[]): string;
+  /** Key columns, `_topic`, `_partition` and `_offset` of every signed row of some keys. */
+  signedRows(keys: readonly string[]): string;
   /** `_verify_key`, `_verify_cells` and `_verify_signs` of keys whose signs do not add up to 0 or 1. */
   wrongSigns(limit: number): string;
+  /** `signs` and `standing`: the sum of all signs, and the rows that stand; different where a row stands by no sign. */
+  signTotals(): string;
+  /** The same as of `wrongSigns`, of keys that have a row though their signs add up to 0. */
+  missingSigns(limit: number): string;
 }
 
 const ALL = 0x100000000;
@@ -133,6 +141,10 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     `toString(sum(toInt128(reinterpretAsInt64(reverse(substring(_verify_hash, ${at}, 8))))))`;
   const among = (keys: readonly string[]): string =>
     `_verify_key IN (${keys.map((key) => `unhex('${key}')`).join(', ')})`;
+  const keyNames = keyed.map(({ column }) => quoteName(column.name)).join(', ');
+  const signs = (having: string, limit: number): string =>
+    `SELECT lower(hex(${own.key})) AS _verify_key, [${keyed.map((one) => mirrorText(one.column, one.base, quoteName(one.column.name))).join(', ')}]::Array(String) AS _verify_cells, toInt32(sum(_sign)) AS _verify_signs FROM ${mirror} ` +
+    `GROUP BY ${keyNames} HAVING ${having} LIMIT ${limit} SETTINGS optimize_aggregation_in_order = 1`;
   const OP_IMAGE = `if(op = 'd', if(before = '', key, before), after)`;
 
   return {
@@ -155,16 +167,23 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     mirrorRows: (keys) =>
       `SELECT lower(hex(_verify_key)) AS row_key, _verify_cells AS cells FROM (SELECT ${own.key} AS _verify_key, ${own.cells} AS _verify_cells ${standingRows}) WHERE ${among(keys)}`,
     events: (keys, where, hidden) =>
-      `SELECT lower(hex(_verify_key)) AS row_key, topic, partition, offset, op, hidden, cells, unavailable, lsn, commit_lsn FROM (SELECT ${image.key} AS _verify_key, ${image.cells} AS cells, ` +
-      `topic, partition, offset, op, unavailable, lsn, commit_lsn, toUInt8(${hidden}) AS hidden FROM (SELECT *, ${OP_IMAGE} AS row_image FROM ${changes} ` +
+      `SELECT lower(hex(_verify_key)) AS row_key, topic, partition, offset, op, hidden, cells, unavailable, lsn, ts_us FROM (SELECT ${image.key} AS _verify_key, ${image.cells} AS cells, ` +
+      `topic, partition, offset, op, unavailable, lsn, toUnixTimestamp64Micro(ts) AS ts_us, toUInt8(${hidden}) AS hidden FROM (SELECT *, ${OP_IMAGE} AS row_image FROM ${changes} ` +
       `WHERE schema = ${quoteText(source.schema)} AND table = ${quoteText(source.name)} AND redelivered = 0 AND op != 't' AND (${where}))) WHERE ${among(keys)} ORDER BY topic, partition, offset`,
     strangers: (envelopes) =>
       `SELECT lower(hex(${image.key})) AS row_key, op, ${image.cells} AS cells FROM (SELECT JSONExtractString(envelope, 'op') AS op, JSONExtractRaw(envelope, if(op = 'd', 'before', 'after')) AS row_image ` +
       `FROM (SELECT arrayJoin([${envelopes.map(quoteText).join(', ')}]) AS envelope) WHERE JSONExtractString(envelope, 'source', 'schema') = ${quoteText(source.schema)} ` +
       `AND JSONExtractString(envelope, 'source', 'table') = ${quoteText(source.name)}) WHERE op IN ('c', 'u', 'd', 'r')`,
-    wrongSigns: (limit) =>
-      `SELECT lower(hex(${own.key})) AS _verify_key, [${keyed.map((one) => mirrorText(one.column, one.base, quoteName(one.column.name))).join(', ')}]::Array(String) AS _verify_cells, toInt32(sum(_sign)) AS _verify_signs FROM ${mirror} ` +
-      `GROUP BY ${keyed.map(({ column }) => quoteName(column.name)).join(', ')} HAVING _verify_signs NOT IN (0, 1) LIMIT ${limit} SETTINGS optimize_aggregation_in_order = 1`,
+    keyTexts: (keys) =>
+      `SELECT DISTINCT lower(hex(_verify_key)) AS row_key, key FROM (SELECT ${image.key} AS _verify_key, key FROM (SELECT *, ${OP_IMAGE} AS row_image FROM ${changes} ` +
+      `WHERE schema = ${quoteText(source.schema)} AND table = ${quoteText(source.name)} AND redelivered = 0 AND op != 't')) WHERE ${among(keys)}`,
+    signedRows: (keys) =>
+      `SELECT DISTINCT ${keyNames}, _topic, _partition, _offset FROM (SELECT *, ${own.key} AS _verify_key FROM ${mirror}) WHERE ${among(keys)}`,
+    wrongSigns: (limit) => signs('_verify_signs NOT IN (0, 1)', limit),
+    signTotals: () =>
+      `SELECT sum(_sign)::Int64 AS signs, (SELECT count()::Int64 ${standingRows}) AS standing FROM ${mirror}`,
+    missingSigns: (limit) =>
+      signs(`_verify_signs = 0 AND (${keyNames}) IN (SELECT ${keyNames} ${standingRows})`, limit),
   };
 }
 

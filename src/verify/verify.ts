@@ -11,15 +11,14 @@ import { mirrorLayout } from '../clickhouse/mirror-layout';
 import { quoteName, quoteText } from '../clickhouse/quote';
 import { ServiceError } from '../errors';
 import { tableName, type SourceTable } from '../model';
-import { shareFor, wrongKeys, type BucketRow, type Comparing, type WrongKey } from './compare-table';
-import { differingCells } from './judge';
-import { lostStages } from './lost-stage';
-import { boundsOf, endOf, waitForConsumer, waitForMessage, type Waiting } from './position';
+import { shareFor, type Comparing } from './compare-table';
+import { boundsOf, endOf, waitForConsumer, waitForMessage, waitForRebuilds, type Waiting } from './position';
 import type { KafkaLooks, MirrorQueries, Progress, SourceSession } from './ports';
-import type { Difference, LostStage, SkippedTable, TableResult, VerifyResult } from './result';
+import type { SkippedTable, TableResult, VerifyResult } from './result';
 import { parseSnapshot } from './snapshot-view';
 import { SESSION_SETTINGS } from './source-text';
 import { planTable, type TablePlan } from './table-plan';
+import { verifyTable, type Mendable } from './verify-table';
 
 /** A mirror that stands in ClickHouse. */
 export interface MirrorOf {
@@ -42,6 +41,8 @@ export interface VerifyOptions {
   readonly machinery: string;
   /** Ms without progress after which waiting is given up. */
   readonly patienceMs: number;
+  /** Differences described at most, of each table; all are counted. */
+  readonly mostDetails: number;
 }
 
 export interface VerifyPorts {
@@ -53,13 +54,12 @@ export interface VerifyPorts {
   readonly mirror: MirrorQueries;
   readonly kafka: KafkaLooks;
   readonly onProgress: (progress: Progress) => void;
+  /** What the mirror lacks though `changes` has it, table by table: what a repair can mend. */
+  readonly onMendable: (mendable: Mendable) => void;
   /** Monotonic, ms. */
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
 }
-
-/** Differences described at most, of each table; all are counted. */
-const MOST_DETAILS = 1_000;
 
 interface Subject {
   readonly mirror: MirrorOf;
@@ -84,6 +84,7 @@ export async function verify(options: VerifyOptions, ports: VerifyPorts): Promis
     const waiting: Waiting = { kafka, onProgress, now, sleep, messageTopic, patienceMs: options.patienceMs };
     await waitForMessage(mark, messagesBefore, waiting);
     await waitForConsumer(await boundsOf(kafka, await topicsOf(options, ports)), waiting);
+    await waitForRebuilds(() => pendingRebuilds(options, ports), waiting);
 
     // Only now: a mirror is made when the first change of its table arrives.
     const audited = await auditedTables(options, ports);
@@ -110,7 +111,9 @@ export async function verify(options: VerifyOptions, ports: VerifyPorts): Promis
         before: before.filter(({ topic }) => subject.topics.includes(topic)),
       };
       onProgress({ phase: 'comparing', table: subject.table, done: 0, total: 0 });
-      tables.push(await verifyTable(comparing, { ...options, ports }));
+      const { result, mendable } = await verifyTable(comparing, { ...options, onProgress });
+      tables.push(result);
+      ports.onMendable({ schema: subject.mirror.schema, table: subject.mirror.table, plan: subject.plan, ...mendable });
     }
     await session.query('ROLLBACK');
     return {
@@ -139,6 +142,14 @@ async function takeSnapshot(session: SourceSession): Promise<Taken> {
   );
   if (taken?.encoding !== 'UTF8') throw notUtf8(taken?.encoding ?? '');
   return taken;
+}
+
+/** Mirrors that the service is about to make anew, such as after a truncate of a topic with several partitions. */
+async function pendingRebuilds({ machinery }: VerifyOptions, { mirror }: VerifyPorts): Promise<number> {
+  const rows = await mirror.query<{ marks: string }>(
+    `SELECT count() AS marks FROM ${quoteName(machinery)}.control FINAL WHERE startsWith(name, 'table:wanted:')`,
+  );
+  return Number(rows[0]?.marks ?? 0);
 }
 
 /** The topics of all tables: which of them a table's changes are in is not known before they have arrived. */
@@ -230,68 +241,6 @@ async function planOne(
     layout,
     mirror.columns,
   );
-}
-
-async function verifyTable(
-  of: Comparing,
-  { values, patienceMs, ports }: VerifyOptions & { ports: VerifyPorts },
-): Promise<TableResult> {
-  const { plan } = of;
-  const sums = await of.session.query<BucketRow>(plan.sourceBuckets(of.share));
-  const wrong: WrongKey[] = [];
-  let differences = 0;
-  const { mirrorRows, movedSince } = await wrongKeys(of, sums, (some) => {
-    differences += some.length;
-    wrong.push(...some.slice(0, MOST_DETAILS - wrong.length));
-  });
-  if (wrong.length > 0) ports.onProgress({ phase: 'looking for lost changes', table: of.table, done: 0, total: 0 });
-  const stages = wrong.length === 0 ? [] : await lostStages(wrong, { ...of, patienceMs });
-  const details = wrong.map((one, index) => describe(one, stages[index] ?? 'mirror', plan, values));
-  const known = new Set(wrong.map(({ rowKey }) => rowKey));
-  const signs = await of.mirror.query<{ _verify_key: string; _verify_cells: string[] }>(plan.wrongSigns(MOST_DETAILS));
-  for (const { _verify_key: rowKey, _verify_cells: cells } of signs) {
-    if (known.has(rowKey)) continue;
-    differences++;
-    const key = Object.fromEntries(
-      plan.key.map((index, position) => [plan.names[index] ?? '', cells[position] ?? null]),
-    );
-    if (details.length < MOST_DETAILS) details.push({ key, kind: 'signs', columns: [], stage: 'mirror' });
-  }
-  const altered = plan.policies.map((name, index): [string, number] => [
-    name,
-    sums.reduce((sum, row) => sum + (row[`altered_${index}`] ?? 0), 0),
-  ]);
-  return {
-    table: of.table,
-    sourceRows: sums.reduce((sum, { row_count }) => sum + row_count, 0),
-    mirrorRows,
-    differences,
-    details,
-    movedSince,
-    altered: Object.fromEntries(altered.filter(([, count]) => count > 0)),
-    notCompared: plan.notCompared,
-  };
-}
-
-function describe(
-  { expected, mirror }: WrongKey,
-  stage: LostStage,
-  plan: TablePlan,
-  values: 'hidden' | 'shown',
-): Difference {
-  const row = expected ?? mirror ?? [];
-  const differing = expected === null || mirror === null ? null : differingCells(expected, mirror);
-  const columns = (differing ?? []).map((index) => plan.names[index] ?? '');
-  const shown = differing ?? plan.names.map((_, index) => index);
-  const named = (cells: WrongKey['mirror']): Record<string, string | null> | null =>
-    cells === null ? null : Object.fromEntries(shown.map((index) => [plan.names[index] ?? '', cells[index] ?? null]));
-  return {
-    key: Object.fromEntries(plan.key.map((index) => [plan.names[index] ?? '', row[index] ?? null])),
-    kind: expected === null ? 'surplus' : mirror === null ? 'missing' : 'changed',
-    columns,
-    stage,
-    ...(values === 'shown' ? { values: { source: named(expected), mirror: named(mirror) } } : {}),
-  };
 }
 
 function notUtf8(encoding: string): ServiceError {

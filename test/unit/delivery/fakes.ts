@@ -142,6 +142,12 @@ function portsOf(world: World): DeliveryPorts {
     takeTable: async () => ({ release: async () => undefined }),
     createHolder: () => ({ look: async () => undefined, ended: async () => undefined }),
     revoke: async () => undefined,
+    repairs: {
+      announced: (_, __, repair) => repair(),
+      signsOf: async () => new Map(),
+      removeKeys: async () => undefined,
+      removeStrays: async () => undefined,
+    },
     rebuildMarks: {
       want: async (mark) => {
         world.marks.push(mark);

@@ -57,6 +57,7 @@ function deliveryOf(replay: Delivery['replay'], outcome: RebuildOutcome = 'rebui
     replay,
     rebuild: async () => outcome,
     rebuildMarked: unused,
+    repair: unused,
     ...{ listener: {} as Delivery['listener'], start: unused, stop: unused, assigned: unused, idleMs: unused },
     ...{ pause: unused, between: unused },
   };
