@@ -193,6 +193,8 @@ export function portsOf({
   const answers = lookUps(clickhouse, databases.machinery);
   const insert: DeliveryPorts['insert'] = (one, guard, seconds) => guardedInsert(clickhouse, one, guard, seconds);
   const glance: DeliveryPorts['glance'] = () => target.glance();
+  const currentRows: DeliveryPorts['currentRows'] = (table, images, rows, within) =>
+    standingRows(clickhouse, { mirror: table.target, within: within ?? null }, images, rows);
   const { guardSeconds, insertSeconds } = limits;
   const store = openMirrorStore(clickhouse, databases, control);
   const tables = createTables({
@@ -204,7 +206,8 @@ export function portsOf({
     }),
     store,
     routes: config.tables.routes,
-    fill: (of) => fillFromChanges({ ...of, guardSeconds, insertSeconds }, { lookUps: answers, glance, insert }),
+    fill: (of) =>
+      fillFromChanges({ ...of, guardSeconds, insertSeconds }, { lookUps: answers, glance, insert, currentRows }),
     emit,
     signal,
   });
@@ -245,7 +248,7 @@ export function portsOf({
     glance,
     forgetGlance: () => target.forget(),
     migrate: async () => void (await migrateClickHouse(clickhouse, databases)),
-    currentRows: (table, images, rows) => standingRows(clickhouse, table.target, images, rows),
+    currentRows,
     insert,
     removeBelow: (table, of, below) => removeBelow(clickhouse, table.target, databases, { ...of, below }),
     emit,

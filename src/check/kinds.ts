@@ -98,7 +98,7 @@ export const KINDS = {
   'table-without-key': kind(
     'PostgreSQL',
     'warning',
-    'Its rows cannot be told apart: it is audited, not mirrored [TABLE_WITHOUT_KEY].',
+    'Its rows cannot be told apart: they are mirrored by count, which looks up what stands for every block, and an incremental snapshot of it counts for nothing.',
   ),
   'table-unlogged': kind('PostgreSQL', 'warning', 'It writes no WAL, so nothing of it is captured.'),
   'role-no-replication': kind('PostgreSQL', 'error', 'Without REPLICATION the connector cannot read the slot.'),

@@ -1,6 +1,6 @@
 /** The statements that make and widen what a mirrored table has in ClickHouse: its mirror, its view, the view of its changes. */
 import { changeExpression } from './change-expression';
-import type { MirrorColumn, MirrorLayout } from './mirror-layout';
+import { COUNT_COLUMN, HASH_COLUMN, isCounted, type MirrorColumn, type MirrorLayout } from './mirror-layout';
 import { columnComment, type MirrorStep } from './mirror-plan';
 import { quoteName, quoteText } from './quote';
 
@@ -76,9 +76,12 @@ export interface MirrorPlace {
 export function createMirrorSql({ layout, databases, name }: MirrorPlace, as: string = mirrorName(name)): string {
   const columns = [
     ...layout.columns.map((column) => `${quoteName(column.name)} ${columnRest(layout, column)}`),
+    ...(isCounted(layout) ? [`${HASH_COLUMN} UUID`, `${COUNT_COLUMN} Int64`] : []),
     ...META,
   ];
-  const key = layout.key.map((index) => quoteName(layout.columns[index]?.name ?? ''));
+  const key = isCounted(layout)
+    ? [HASH_COLUMN, '_topic', '_partition']
+    : layout.key.map((index) => quoteName(layout.columns[index]?.name ?? ''));
   return (
     `CREATE TABLE ${quoteName(databases.machinery)}.${quoteName(as)} (${columns.join(', ')}) ` +
     `ENGINE = CollapsingMergeTree(_sign) ORDER BY (${key.join(', ')}) ` +
@@ -90,11 +93,22 @@ export function createMirrorSql({ layout, databases, name }: MirrorPlace, as: st
 /** Creates or replaces the view that has the source's columns and its present rows. Readers need rights on it alone. */
 export function createViewSql({ layout, databases, name }: MirrorPlace): string {
   const columns = layout.columns.map((column) => quoteName(column.name));
+  const mirror = `${quoteName(databases.machinery)}.${quoteName(mirrorName(name))} FINAL WHERE _sign = 1`;
+  const rows = isCounted(layout) ? countedRows(layout, mirror) : mirror;
   return (
     `CREATE OR REPLACE VIEW ${quoteName(databases.views)}.${quoteName(name)} ` +
     `DEFINER = CURRENT_USER SQL SECURITY DEFINER ` +
-    `AS SELECT ${columns.join(', ')} FROM ${quoteName(databases.machinery)}.${quoteName(mirrorName(name))} FINAL ` +
-    `WHERE _sign = 1 COMMENT ${quoteText(viewComment(layout))}`
+    `AS SELECT ${columns.join(', ')} FROM ${rows} COMMENT ${quoteText(viewComment(layout))}`
+  );
+}
+
+/** Each row as often as it is there: partitions count for themselves, and one may take away what another brought. */
+function countedRows(layout: MirrorLayout, mirror: string): string {
+  const values = layout.columns.map(({ name }) => `any(m.${quoteName(name)}) AS ${quoteName(name)}`);
+  return (
+    `(SELECT ${values.join(', ')}, sum(m.${COUNT_COLUMN}) AS ${COUNT_COLUMN} ` +
+    `FROM ${mirror.replace(' FINAL ', ' AS m FINAL ')} GROUP BY m.${HASH_COLUMN}) ` +
+    `ARRAY JOIN range(toUInt64(greatest(${COUNT_COLUMN}, 0)))`
   );
 }
 

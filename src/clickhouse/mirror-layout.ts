@@ -42,7 +42,7 @@ export interface MirrorLayout {
   /** The transaction that altered the source last, 0 where it is not known. */
   readonly alteredBy?: number;
   readonly columns: readonly MirrorColumn[];
-  /** Indexes into `columns`, in key order; never empty. */
+  /** Indexes into `columns`, in key order; empty for a table without a key, whose rows are counted. */
   readonly key: readonly number[];
   readonly omitted: readonly OmittedColumn[];
   readonly fields: readonly ImageField[];
@@ -69,15 +69,22 @@ export const META_COLUMNS = [
   '_nulls',
 ] as const;
 
+/** What a mirror has beside those for a table without a key: a hash of the row's values, and how often it is there. */
+export const HASH_COLUMN = '_hash';
+export const COUNT_COLUMN = '_count';
+
 /** Names a source column cannot have: those, and the row number that travels with an insert. */
 const RESERVED: ReadonlySet<string> = new Set([...META_COLUMNS, '_row']);
+const RESERVED_WITHOUT_KEY: ReadonlySet<string> = new Set([HASH_COLUMN, COUNT_COLUMN]);
 
 /**
- * The layout of a table's mirror. `TABLE_WITHOUT_KEY` where rows cannot be told apart, `TABLE_COLUMN_RESERVED` where a
+ * The layout of a table's mirror. `TABLE_WITHOUT_KEY` where Debezium sends no column of the key, or none at all, `TABLE_COLUMN_RESERVED` where a
  * column has the name of one of ours.
  */
 export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
-  const reserved = table.columns.find(({ name }) => RESERVED.has(name));
+  const reserved = table.columns.find(
+    ({ name }) => RESERVED.has(name) || (table.key.length === 0 && RESERVED_WITHOUT_KEY.has(name)),
+  );
   if (reserved !== undefined) return { code: 'TABLE_COLUMN_RESERVED', column: reserved.name };
   const columns: MirrorColumn[] = [];
   const omitted: OmittedColumn[] = [];
@@ -91,7 +98,7 @@ export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
     return { name: column.name, column: columns.length - 1 };
   });
   const key = table.key.map((name) => columns.findIndex((column) => column.name === name));
-  if (key.length === 0 || key.includes(-1)) return { code: 'TABLE_WITHOUT_KEY' };
+  if (key.includes(-1) || columns.length === 0) return { code: 'TABLE_WITHOUT_KEY' };
   return {
     schema: table.schema,
     table: table.name,
@@ -103,6 +110,23 @@ export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
     fields,
     fingerprint: fingerprint(columns, fields, key),
   };
+}
+
+/** True for a table without a key: each distinct row stands once in the mirror, with a count. */
+export function isCounted({ key }: Pick<MirrorLayout, 'key'>): boolean {
+  return key.length === 0;
+}
+
+/** The columns of a mirror of counted rows, and its key, the hash. */
+export function countedShape({ columns }: MirrorLayout): {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly key: readonly number[];
+} {
+  const own = [
+    { name: HASH_COLUMN, type: 'UUID' },
+    { name: COUNT_COLUMN, type: 'Int64' },
+  ];
+  return { columns: [...columns, ...own], key: [columns.length] };
 }
 
 function mirrorColumn(column: SourceColumn, inKey: boolean): MirrorColumn | OmittedReason {

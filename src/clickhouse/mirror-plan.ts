@@ -1,5 +1,5 @@
 /** How a mirror that stands is brought in line with its source's columns: in place where that is exact, else by making it anew. */
-import { fingerprint, type MirrorColumn, type MirrorLayout } from './mirror-layout';
+import { fingerprint, HASH_COLUMN, isCounted, type MirrorColumn, type MirrorLayout } from './mirror-layout';
 import { nullableType } from './mirror-type';
 
 /** A column of a mirror as ClickHouse has it; `comment` is `columnComment` of when it was made, '' in mirrors of old. */
@@ -54,7 +54,7 @@ export function planMirror(layout: MirrorLayout, standing: readonly StandingColu
   const oid = layout.oid ?? 0;
   if (oid > 0 && oids.length > 0 && !oids.includes(oid))
     return { kind: 'rebuild', changes: [{ column: '', from: `table ${oids[0]}`, to: `table ${oid}` }] };
-  const key = layout.key.map((index) => layout.columns[index]?.name ?? '').join(', ');
+  const key = isCounted(layout) ? COUNTED_KEY : layout.key.map((index) => layout.columns[index]?.name ?? '').join(', ');
   const obstacles: MirrorChange[] = [];
   const keyBefore = plainNames(sortingKey);
   if (keyBefore !== plainNames(key)) obstacles.push({ column: '', from: `key (${keyBefore})`, to: `key (${key})` });
@@ -65,7 +65,9 @@ export function planMirror(layout: MirrorLayout, standing: readonly StandingColu
     else steps.push(...fitted.steps);
     return 'from' in fitted ? column : fitted.column;
   });
-  if (obstacles.length > 0) return { kind: 'rebuild', changes: [...steps.map(stepChange), ...obstacles] };
+  // A hash of a row's values is another one as soon as the columns are others.
+  if (obstacles.length > 0 || (isCounted(layout) && steps.length > 0))
+    return { kind: 'rebuild', changes: [...steps.map(stepChange), ...obstacles] };
   return {
     kind: 'in-place',
     steps,
@@ -86,6 +88,8 @@ export function stepChange(step: MirrorStep): MirrorChange {
       return { column: column.name, from: step.from, to: step.from === to ? `${to} NULL` : to };
   }
 }
+
+const COUNTED_KEY = `${HASH_COLUMN}, _topic, _partition`;
 
 /** Names as they are: the server writes some of them in backquotes, and a single one as `(id)`. */
 function plainNames(names: string): string {

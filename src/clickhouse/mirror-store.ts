@@ -23,7 +23,7 @@ import {
 } from './ddl';
 import { atView, createLookBackSql, historyView, lookBackComment, type LookBackView } from './ddl-history';
 import type { TargetTable } from './insert';
-import type { MirrorLayout } from './mirror-layout';
+import { isCounted, type MirrorLayout } from './mirror-layout';
 import { planMirror, stepChange, type MirrorChange, type MirrorPlan, type StandingColumn } from './mirror-plan';
 import { mirrorShadows } from './mirror-shadow';
 import { recordSchemaChanges, type ShownBy } from './schema-changes';
@@ -77,7 +77,9 @@ interface Standing {
   readonly uuid: string;
 }
 
+/** None for a table without a key: they follow rows by their key. */
 function lookBackViews(place: MirrorPlace): LookBackView[] {
+  if (isCounted(place.layout)) return [];
   return [atView(place), historyView(place)];
 }
 

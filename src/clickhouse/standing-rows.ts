@@ -1,4 +1,5 @@
 /** Reads from mirrors what a block must know: the rows that stand there for some keys. */
+import type { TopicPartition } from '../model';
 import { MirrorRows } from '../plan/mirror-rows';
 import type { ClickHouse } from './client';
 import { quoteName, quoteText } from './ddl';
@@ -8,10 +9,10 @@ import { decodeBlocks, encodeBlock } from './native';
 /** Keys of one query at most. They travel as a Native block in the statement, two bytes for each byte. */
 const KEYS_A_QUERY = 50_000;
 
-/** The rows of a mirror with the keys that stand in `rows` of `images`; each key once. Uses the primary key, so granules are read, not parts. */
+/** The rows of a mirror with the keys that stand in `rows` of `images`; each key once. `within`: only rows that came from there. Uses the primary key, so granules are read, not parts. */
 export async function standingRows(
   clickhouse: ClickHouse,
-  mirror: TargetTable,
+  { mirror, within }: { readonly mirror: TargetTable; readonly within: TopicPartition | null },
   images: MirrorRows,
   rows: readonly number[],
 ): Promise<MirrorRows> {
@@ -21,6 +22,7 @@ export async function standingRows(
     ...images.shape.columns.map(({ name }, index) => ({ name, column: standing.columns[index] })),
     { name: '_nulls', column: standing.nulls },
   ];
+  const own = within === null ? '' : `_topic = ${quoteText(within.topic)} AND _partition = ${within.partition} AND `;
   for (let from = 0; from < rows.length; from += KEYS_A_QUERY) {
     const keys = images.keysOf(rows.slice(from, from + KEYS_A_QUERY));
     const named = keys.columns.map((column, index) => ({ name: keys.names[index] ?? '', column }));
@@ -28,7 +30,7 @@ export async function standingRows(
     const key = keys.names.map(quoteName).join(', ');
     const bytes = await clickhouse.queryNative(
       `SELECT ${columns.map(quoteName).join(', ')} FROM ${quoteName(mirror.database)}.${quoteName(mirror.name)} FINAL ` +
-        `WHERE _sign = 1 AND (${key}) IN (SELECT ${key} FROM format(Native, unhex(${quoteText(block)})))`,
+        `WHERE _sign = 1 AND ${own}(${key}) IN (SELECT ${key} FROM format(Native, unhex(${quoteText(block)})))`,
     );
     decodeBlocks(
       bytes,

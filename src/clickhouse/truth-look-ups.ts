@@ -24,6 +24,28 @@ export interface TableOf extends TopicPartition {
   readonly table: string;
 }
 
+/** A snapshot of a table: its rows have one LSN and one time. */
+export interface SnapshotRun {
+  readonly lsn: number;
+  /** Microseconds since the epoch. */
+  readonly tsUs: number;
+  /** The offset of its first row. */
+  readonly from: number;
+}
+
+export interface CountedImages {
+  readonly from: number;
+  /** Images of events beyond this LSN are added up; those of others stay apart, since it depends on the event what they mean. */
+  readonly alikeBeyond: number;
+  readonly page: number;
+  readonly pages: number;
+}
+
+/** An image as the newest event that has it, and how often it came less how often it went. */
+export interface CountedImage extends TruthEvent {
+  readonly by: number;
+}
+
 export interface TruthLookUps {
   /** For each key its newest event at or above `from` that is not redelivered. */
   newest(of: TableOf, keys: readonly string[], from: number): Promise<TruthEvent[]>;
@@ -37,10 +59,24 @@ export interface TruthLookUps {
   newestAnywhere(schema: string, table: string, keys: readonly string[]): Promise<(TruthEvent & TopicPartition)[]>;
   /** The last truncate of the table in each partition. */
   truncations(schema: string, table: string): Promise<Truncation[]>;
+  /** The newest snapshot of the table that the partition has rows of; null when it has none. Incremental ones do not count. */
+  newestRun(of: TableOf): Promise<SnapshotRun | null>;
+  /** How often each image of a table came and went, of those at or above an offset, by a hash: `page` of `pages`. */
+  countedPage(of: TableOf, counting: CountedImages): Promise<CountedImage[]>;
   /** Where changes of a table are in `changes`, with how many rows; empty when there are none. */
   whereabouts(schema: string, table: string): Promise<(TableOf & { rows: number })[]>;
   /** One page of the table's keys (by hash, `page` of `pages`), each with its newest event above `above` that is not redelivered. */
-  newestPage(of: TableOf, above: number, page: number, pages: number): Promise<TruthEvent[]>;
+  newestPage(of: TableOf, above: number, page: PageOf): Promise<TruthEvent[]>;
+  /** The names of the columns in the table's keys, in the order in which they came: more than one list after its key was changed. */
+  keyShapes(of: TableOf): Promise<string[][]>;
+}
+
+/** A page of keys, by their hash. */
+export interface PageOf {
+  readonly page: number;
+  readonly pages: number;
+  /** Only keys of these columns; null for all. */
+  readonly shape: readonly string[] | null;
 }
 
 /** Keys of one query at most: their text goes into the statement. */
@@ -109,14 +145,44 @@ export function truthLookUps(clickhouse: ClickHouse, machinery: string): TruthLo
         lsn: orNull(last_lsn),
       }));
     },
+    async newestRun(of) {
+      const reads = `${ofTable(of)} AND redelivered = 0 AND op = 'r' AND lsn IS NOT NULL`;
+      const [last] = await clickhouse.query<{ lsn: string; ts_us: string }>(
+        `SELECT lsn, toUnixTimestamp64Micro(ts) AS ts_us FROM ${changes} WHERE ${reads} ORDER BY offset DESC LIMIT 1`,
+      );
+      if (last === undefined) return null;
+      const [first] = await clickhouse.query<{ first: string }>(
+        `SELECT min(offset) AS first FROM ${changes} WHERE ${reads} AND lsn = ${last.lsn} AND ts = fromUnixTimestamp64Micro(${last.ts_us}, 'UTC')`,
+      );
+      return { lsn: Number(last.lsn), tsUs: Number(last.ts_us), from: Number(first?.first ?? 0) };
+    },
+    async countedPage(of, { from, alikeBeyond, page, pages }) {
+      const rows = await clickhouse.query<TruthRow & { by: string }>(
+        `SELECT '' AS key, max(o) AS offset, 'c' AS op, '' AS before, image AS after, argMax(l, o) AS lsn, argMax(x, o) AS tx_id, ` +
+          `argMax(c, o) AS commit_lsn, argMax(t, o) AS ts_us, []::Array(String) AS unavailable, sum(s) AS by FROM ` +
+          `(SELECT offset AS o, lsn AS l, tx_id AS x, commit_lsn AS c, toUnixTimestamp64Micro(ts) AS t, one.1 AS image, one.2 AS s ` +
+          `FROM ${changes} ARRAY JOIN [(before, -1), (after, 1)] AS one WHERE ${ofTable(of)} AND redelivered = 0 AND op != 't' ` +
+          `AND NOT (op = 'r' AND lsn IS NULL) AND offset >= ${from} AND one.1 != '' AND cityHash64(one.1) % ${pages} = ${page}) ` +
+          `GROUP BY image, if(ifNull(l, 0) > ${alikeBeyond}, 0, o)`,
+      );
+      return rows.map((row) => ({ ...asTruth(row), by: Number(row.by) }));
+    },
     async whereabouts(schema, table) {
       const rows = await clickhouse.query<{ topic: string; partition: number; rows: string }>(
         `SELECT topic, partition, count() AS rows FROM ${changes} WHERE ${named(schema, table)} GROUP BY topic, partition`,
       );
       return rows.map((row) => ({ topic: row.topic, partition: row.partition, schema, table, rows: Number(row.rows) }));
     },
-    newestPage(of, above, page, pages) {
-      const where = `${ofTable(of)} AND offset > ${above} AND redelivered = 0 AND op != 't' AND cityHash64(key) % ${pages} = ${page}`;
+    async keyShapes(of) {
+      const rows = await clickhouse.query<{ shape: string[] }>(
+        `SELECT JSONExtractKeys(key) AS shape FROM ${changes} WHERE ${ofTable(of)} AND redelivered = 0 AND op != 't' ` +
+          `GROUP BY shape ORDER BY min(offset)`,
+      );
+      return rows.map(({ shape }) => shape);
+    },
+    newestPage(of, above, { page, pages, shape }) {
+      const only = shape === null ? '' : ` AND JSONExtractKeys(key) = [${shape.map(quoteText).join(', ')}]`;
+      const where = `${ofTable(of)}${only} AND offset > ${above} AND redelivered = 0 AND op != 't' AND cityHash64(key) % ${pages} = ${page}`;
       return truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`);
     },
   };

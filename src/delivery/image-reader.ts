@@ -86,6 +86,19 @@ export class ImageReader {
     return read === null || read === 'gone' ? null : this.event(truth, present, read);
   }
 
+  /** One image of a row of the block as a row; null when it cannot be read (it is in `bad` then), or is of another table. */
+  imageOf(row: number, which: 'before' | 'after'): { image: number; origin: RowOrigin } | null {
+    const { block } = this.at;
+    const images = block[which];
+    const place = { lsn: block.lsn(row), txId: block.txIds[row] ?? -1 };
+    const image = { bytes: images.bytes, start: images.start(row), end: images.end(row) };
+    const read = this.readAt(image, place, { present: true, names: [] });
+    if (read === null)
+      this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.share.table.transcoder.failedColumn));
+    if (read === null || read === 'gone') return null;
+    return { image: this.rows.rowCount - 1, origin: originOf(block, row) };
+  }
+
   badAt(offset: number, code: BadRecord['code'], column: string): BadRecord {
     const { block } = this.at;
     const row = block.offsets.subarray(0, block.rowCount).indexOf(offset);

@@ -122,7 +122,12 @@ export interface DeliveryPorts {
   /** Makes the machinery's tables again after they were dropped. */
   readonly migrate: () => Promise<void>;
   /** Rows that stand in a mirror for the keys of `rows` of `images`. */
-  currentRows(table: MirroredTable, images: MirrorRows, rows: readonly number[]): Promise<MirrorRows>;
+  currentRows(
+    table: Pick<MirroredTable, 'target'>,
+    images: MirrorRows,
+    rows: readonly number[],
+    within?: TopicPartition,
+  ): Promise<MirrorRows>;
   insert(insert: GuardedInsert, guard: Guard, seconds: number): Promise<void>;
   /** Removes the mirror's rows of a topic and partition below an offset; may be repeated without harm. */
   removeBelow(table: MirroredTable, of: TopicPartition, below: number): Promise<void>;

@@ -1,5 +1,6 @@
 /** Step 0 of a block: look first, decide, and compute every insert before anything is announced. Writes nothing. */
 import type { GuardedInsert, TargetTable } from '../clickhouse/insert';
+import { HASH_COLUMN, isCounted } from '../clickhouse/mirror-layout';
 import { ForeignColumns } from '../clickhouse/native';
 import { quoteText } from '../clickhouse/quote';
 import { withheldColumns } from '../debezium/withheld';
@@ -16,6 +17,7 @@ import { withheldRows } from '../plan/withheld-rows';
 import { describeBad } from './bad-record';
 import { markForgotten, withoutForgotten } from './forgotten-rows';
 import type { LookedAt, TableShare } from './image-reader';
+import { buildCounted, countedFrom } from './keyless';
 import { buildShare, type Built } from './mirror-block';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable, TableNeed } from './ports';
 
@@ -114,7 +116,10 @@ export async function prepareBlock(
   ].filter(({ rowCount }) => rowCount > 0);
   return {
     inserts,
-    truncates: mirrors ? truncatesOf(block, opened, redelivered) : [],
+    truncates: [
+      ...(mirrors ? truncatesOf(block, opened, redelivered) : []),
+      ...shares.flatMap(({ table, emptied }) => (emptied === null ? [] : [{ table, below: emptied }])),
+    ],
     seen: context.seen,
     modes: shares.map(({ table, mode }) => ({ table: table.name, mode })),
     bad,
@@ -178,6 +183,8 @@ interface BuiltShare {
   readonly mode: Mode;
   readonly rows: BlockColumns;
   readonly bad: readonly BadRecord[];
+  /** What stands from below this offset is to be removed; null for nothing. */
+  readonly emptied: number | null;
 }
 
 async function buildShares(opened: OpenTable[], looked: LookedAt, building: Building): Promise<BuiltShare[]> {
@@ -208,7 +215,7 @@ async function buildOne(
     if (table === null) return [];
     const { block, redelivered, withheld } = looked;
     const share: TableShare = { table, source: of.source, rows: of.rows };
-    let mode = chooseMode({
+    const mode = chooseMode({
       block,
       rows: of.rows,
       seen: context.seen,
@@ -219,10 +226,9 @@ async function buildOne(
         context.marks.doubtful.size > 0 && isDoubtful(context.marks, table.name, block.key.textAt(row)),
       withheld,
     });
-    let built: Built;
+    let written: Written;
     try {
-      built = await buildShare(share, mode, looked, ports);
-      if (built.kind === 'unfit') built = await buildShare(share, (mode = 'merge'), looked, ports);
+      written = await writeShare(share, mode, looked, building);
     } catch (error) {
       if (!(error instanceof ForeignColumns) || triedAgain) throw error;
       triedAgain = true;
@@ -230,10 +236,36 @@ async function buildOne(
       opened[of.index] = await ports.tables.open(of.source, needOf(block, of.index, context));
       continue;
     }
-    if (built.kind === 'built') return [{ table, mode, rows: mirrorColumns(built.signed), bad: built.bad }];
+    const { built } = written;
+    if (built.kind === 'built')
+      return [
+        { table, mode: written.mode, rows: mirrorColumns(built.signed), bad: built.bad, emptied: written.emptied },
+      ];
     ports.tables.refresh(of.source, table.transcoder.failedColumn);
     opened[of.index] = await ports.tables.open(of.source, needOf(block, of.index, context));
   }
+}
+
+interface Written {
+  readonly built: Built;
+  readonly mode: Mode;
+  readonly emptied: number | null;
+}
+
+async function writeShare(
+  share: TableShare,
+  mode: Mode,
+  looked: LookedAt,
+  { context, ports }: Building,
+): Promise<Written> {
+  if (isCounted(share.table.layout)) {
+    const from = await countedFrom(share, looked, ports.lookUps, context.seen ? 'seen' : 'fresh');
+    const built = await buildCounted(share, looked, from, ports);
+    return { built, mode: mode === 'append' ? 'merge' : mode, emptied: from.begins ? from.offset : null };
+  }
+  const built = await buildShare(share, mode, looked, ports);
+  if (built.kind !== 'unfit') return { built, mode, emptied: null };
+  return { built: await buildShare(share, 'merge', looked, ports), mode: 'merge', emptied: null };
 }
 
 /** Signed rows as the columns of a mirror, without `_topic` and `_partition`. */
@@ -290,6 +322,6 @@ export function mirrorInsert(
     ['_topic', quoteText(of.topic)],
     ['_partition', String(of.partition)],
   ] as const;
-  const key = layout.key.map((index) => layout.columns[index]?.name ?? '');
+  const key = isCounted(layout) ? [HASH_COLUMN] : layout.key.map((index) => layout.columns[index]?.name ?? '');
   return { ...insertOf(rows, target, constants, token), keepOrderWithin: key };
 }

@@ -51,6 +51,8 @@ export interface EarlierImages {
    * @param guess `other` where what is likely could not be read
    */
   read(image: Uint8Array, place: EventPlace, withheld: readonly string[], guess: Guess): ReadImage | null;
+  /** The key was changed: events of one row are under two keys. */
+  readonly rekeyed: boolean;
   /** Columns with how often their value could not be told since the last call. */
   takeUnknown(): ReadonlyMap<string, number>;
   /** All names that a column of the newest version had, its own first. */
@@ -64,6 +66,9 @@ export function earlierImages(versions: readonly TableVersion[]): EarlierImages 
   let unknown = new Map<string, number>();
   return {
     newestBeyond: newest.by,
+    rekeyed: versions.some(
+      ({ source }) => source.oid === newest.source.oid && keyText(source) !== keyText(newest.source),
+    ),
     read(image, place, withheld, guess) {
       const fields = imageFields(image, 0, image.length);
       const then = tableAt(versions, place, new Set(fields.keys()), guess) ?? newest.source;
@@ -87,6 +92,10 @@ export function earlierImages(versions: readonly TableVersion[]): EarlierImages 
       return [...new Set([column, ...former])];
     },
   };
+}
+
+function keyText({ key }: SourceTable): string {
+  return JSON.stringify(key);
 }
 
 /**

@@ -45,8 +45,7 @@ interface Entry {
 
 /** Why a table is not mirrored, in words. */
 const REASONS: Record<TableCode, string> = {
-  TABLE_WITHOUT_KEY:
-    'it has neither a primary key nor a unique index over NOT NULL columns, so its rows cannot be told apart',
+  TABLE_WITHOUT_KEY: 'Debezium sends no value of its key (of none of its columns), so its rows cannot be told apart',
   TABLE_UNKNOWN: 'PostgreSQL has no such table (any more), so its types are not known',
   TABLE_NAME_TAKEN: 'the name of its view is taken in ClickHouse; give it another with ROUTES',
   TABLE_COLUMN_RESERVED: 'it has a column with the name of a column of the mirror itself (_sign, _offset and the like)',

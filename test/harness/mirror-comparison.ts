@@ -5,7 +5,7 @@ import type { Postgres } from '../../src/postgres/client';
 export interface Comparison {
   readonly sourceRows: number;
   readonly viewRows: number;
-  /** The sum of all signs of the mirror: the number of rows, or some later delete would leave a row behind. */
+  /** The sum of all signs of the mirror, times the count where it counts: the number of rows, or some later delete would leave a row behind. */
   readonly signs: number;
   /** Rows of the source that the view lacks, and rows of the view that the source does not have; at most a few. */
   readonly missing: readonly string[];
@@ -84,8 +84,11 @@ export async function compareMirror(options: {
       `SELECT [${columns.map(inClickHouse).join(', ')}] AS row FROM \`${database}\`.\`${view}\``,
     )
   ).map(asRow);
+  const counted = await clickhouse.query(
+    `SELECT 1 AS found FROM system.columns WHERE database = '${database}_cdc' AND table = '${view}__mirror' AND name = '_count'`,
+  );
   const [sum] = await clickhouse.query<{ signs: string }>(
-    `SELECT sum(_sign) AS signs FROM \`${database}_cdc\`.\`${view}__mirror\``,
+    `SELECT sum(_sign${counted.length > 0 ? ' * _count' : ''}) AS signs FROM \`${database}_cdc\`.\`${view}__mirror\``,
   );
   return {
     sourceRows: source.length,

@@ -93,7 +93,9 @@ describe('the layout of a mirror', () => {
   });
 
   it('is refused without a usable key and with a column of our own name', () => {
-    expect(mirrorLayout(table([ID], []))).toEqual({ code: 'TABLE_WITHOUT_KEY' });
+    expect(mirrorLayout(table([column('id', 'pg_lsn')], []))).toEqual({ code: 'TABLE_WITHOUT_KEY' });
+    expect(mirrorLayout(table([ID, column('_count', 'int4')], []))).toMatchObject({ code: 'TABLE_COLUMN_RESERVED' });
+    expect(mirrorLayout(table([ID], []))).toMatchObject({ key: [], columns: [{ name: 'id' }] });
     expect(mirrorLayout(table([column('id', 'pg_lsn')]))).toEqual({ code: 'TABLE_WITHOUT_KEY' });
     expect(mirrorLayout(table([ID, column('_sign', 'int4')]))).toEqual({
       code: 'TABLE_COLUMN_RESERVED',

@@ -164,9 +164,9 @@ function portsOf(world: World): DeliveryPorts {
     }),
     forgetGlance: () => undefined,
     migrate: async () => void calls.push('migrate'),
-    currentRows: async (table) => {
+    currentRows: async (_, images) => {
       calls.push('look: current rows');
-      return new MirrorRows(table.layout);
+      return new MirrorRows(images.shape);
     },
     insert: async (insert, guard, seconds) => {
       const [table = '', , , start = '', end = ''] = insert.token.split(':');
@@ -249,6 +249,9 @@ function lookUpsOf({ calls, changes }: World): DeliveryPorts['lookUps'] {
     newestAnywhere: async () => [],
     whereabouts: async () => [],
     newestPage: async () => [],
+    newestRun: async () => null,
+    countedPage: async () => [],
+    keyShapes: async () => [],
   };
 }
 
