@@ -15,7 +15,7 @@ import type { ChangeBlock } from './plan/change-block';
 import type { MirrorRows } from './plan/mirror-rows';
 import { readTable } from './postgres/catalogue';
 import { openPostgres } from './postgres/client';
-import { connectTarget, databasesOf, schemasOf, filterOf } from './wiring';
+import { connectTarget, databasesOf, filterOf, publicationOf, schemasOf } from './wiring';
 
 export interface InspectFlags {
   readonly values?: true;
@@ -159,7 +159,12 @@ async function typesOf(
     return say('PG_URL is not set, so the types are not known: it is audited, not mirrored.');
   const postgres = openPostgres(config.postgres.url);
   try {
-    const source = await readTable((sql, params) => postgres.query(sql, params), table.schema, table.name);
+    const source = await readTable(
+      (sql, params) => postgres.query(sql, params),
+      table.schema,
+      table.name,
+      publicationOf(config),
+    );
     if (source === null) return say(`PostgreSQL has no table ${tableName(table)} (any more): TABLE_UNKNOWN.`);
     const layout = mirrorLayout(source);
     if ('code' in layout) return say(`The table is audited, not mirrored: ${layout.code}.`);

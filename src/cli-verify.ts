@@ -15,7 +15,7 @@ import { renderVerify } from './verify/report';
 import type { Doubts, VerifyResult } from './verify/result';
 import { verify, type VerifyOptions } from './verify/verify';
 import type { Mendable } from './verify/verify-table';
-import { connectTarget, databasesOf } from './wiring';
+import { connectTarget, databasesOf, publicationOf } from './wiring';
 
 /** Without any progress for so long, the connector or the service counts as standing still. */
 const PATIENCE_MS = 120_000;
@@ -158,7 +158,8 @@ export async function verifyMirrors(
       {
         inSession: (use) => withSession(source, use),
         source: postgres,
-        readTable: (session, schema, name) => readTable((sql, params) => session.query(sql, params), schema, name),
+        readTable: (session, schema, name) =>
+          readTable((sql, params) => session.query(sql, params), schema, name, publicationOf(config)),
         mirror: { query: (sql) => clickhouse.query(sql) },
         kafka: reader,
         onProgress,

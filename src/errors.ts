@@ -39,6 +39,7 @@ export const ERROR_CODES = {
   VALUE_UNRESOLVED: 'bad-record',
   TABLE_WITHOUT_KEY: 'table',
   TABLE_UNKNOWN: 'table',
+  TABLE_NOT_STREAMED: 'table',
   TABLE_NAME_TAKEN: 'table',
   TABLE_COLUMN_RESERVED: 'table',
   VERIFY_TIMED_OUT: 'stop',

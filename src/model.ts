@@ -153,7 +153,7 @@ export interface SourceColumn {
   /** True for an array of `base`. */
   readonly array: boolean;
   readonly notNull: boolean;
-  /** GENERATED … STORED or VIRTUAL: not in streaming rows before PostgreSQL 18. */
+  /** GENERATED … STORED or VIRTUAL, and not published: snapshots have it, the stream does not. */
   readonly generated: boolean;
   /** `pg_attribute.attnum`: what a column keeps when it is renamed. 0 where it is not known. */
   readonly attnum?: number;
@@ -179,9 +179,22 @@ export interface SourceTable {
   readonly key: readonly string[];
   /** `pg_class.oid`: another one under the same name is another table. 0 where it is not known. */
   readonly oid?: number;
+  /** Snapshots have its rows, the stream has them under another name: of its leaves, or of the table it is a leaf of. */
+  readonly notStreamed?: true;
+  /** The partitioned table that it is a leaf of. */
+  readonly leafOf?: PartitionedTable;
   /** The transaction that made the table, and the newest one that altered its columns or key. */
   readonly madeBy?: number;
   readonly alteredBy?: number;
+}
+
+/** A table whose rows are in others, its leaves. */
+export interface PartitionedTable {
+  readonly schema: string;
+  readonly name: string;
+  /** In attribute order. */
+  readonly columns: readonly string[];
+  readonly leaves: readonly { readonly schema: string; readonly name: string }[];
 }
 
 /** `schema.name` of a source table, the form that settings, logs and errors use. */

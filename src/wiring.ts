@@ -160,12 +160,17 @@ export function schemasOf({ registry }: Config, emit: Emit): Schemas {
   return createSchemas({ fetch: client === null ? null : (ref) => client.schema(ref), emit, sleep: pause });
 }
 
-function catalogueOf(postgres: Postgres, emit: Emit): Catalogue {
+/** The publication that the connector reads: it decides which columns are in the stream. */
+export function publicationOf({ connector }: Config): string {
+  return connector.placeholders['PUBLICATION_NAME'] ?? '';
+}
+
+function catalogueOf(postgres: Postgres, publication: string, emit: Emit): Catalogue {
   const query = (sql: string, params: readonly unknown[]): Promise<object[]> => postgres.query(sql, params);
   return {
     async table(schema, name) {
       const startedAt = performance.now();
-      const table = await readTable(query, schema, name);
+      const table = await readTable(query, schema, name, publication);
       emit({
         tag: 'catalogue-read',
         table: tableName({ schema, name }),
@@ -199,7 +204,7 @@ export function portsOf({
   const store = openMirrorStore(clickhouse, databases, control);
   const tables = createTables({
     knowledge: tableKnowledge({
-      catalogue: postgres === null ? null : catalogueOf(postgres, emit),
+      catalogue: postgres === null ? null : catalogueOf(postgres, publicationOf(config), emit),
       memory: control,
       emit,
       signal,

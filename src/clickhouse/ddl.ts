@@ -2,6 +2,7 @@
 import { changeExpression } from './change-expression';
 import { COUNT_COLUMN, HASH_COLUMN, isCounted, type MirrorColumn, type MirrorLayout } from './mirror-layout';
 import { columnComment, type MirrorStep } from './mirror-plan';
+import type { PartitionedTable } from '../model';
 import { quoteName, quoteText } from './quote';
 
 export { quoteName, quoteText };
@@ -99,6 +100,39 @@ export function createViewSql({ layout, databases, name }: MirrorPlace): string 
     `CREATE OR REPLACE VIEW ${quoteName(databases.views)}.${quoteName(name)} ` +
     `DEFINER = CURRENT_USER SQL SECURITY DEFINER ` +
     `AS SELECT ${columns.join(', ')} FROM ${rows} COMMENT ${quoteText(viewComment(layout))}`
+  );
+}
+
+/** The comment of the view over the leaves of a partitioned table. */
+export function partitionsComment({ schema, name }: { readonly schema: string; readonly name: string }): string {
+  return `${MARK}: leaves of ${schema}.${name}`;
+}
+
+/** A leaf that has a view, with the columns that stand in it. */
+export interface LeafView {
+  readonly name: string;
+  readonly columns: ReadonlySet<string>;
+}
+
+/**
+ * Creates or replaces the view of a partitioned table: the rows of all its leaves. A leaf that did not follow an added
+ * column yet, since nothing of it has arrived, has NULL there.
+ */
+export function createPartitionsViewSql(
+  table: PartitionedTable,
+  leaves: readonly LeafView[],
+  { views, name }: { readonly views: string; readonly name: string },
+): string {
+  const columns = table.columns.filter((column) => leaves.some((leaf) => leaf.columns.has(column)));
+  const selects = leaves.map((leaf) => {
+    const values = columns.map((column) =>
+      leaf.columns.has(column) ? quoteName(column) : `NULL AS ${quoteName(column)}`,
+    );
+    return `SELECT ${values.join(', ')} FROM ${quoteName(views)}.${quoteName(leaf.name)}`;
+  });
+  return (
+    `CREATE OR REPLACE VIEW ${quoteName(views)}.${quoteName(name)} DEFINER = CURRENT_USER SQL SECURITY DEFINER ` +
+    `AS ${selects.join(' UNION ALL ')} COMMENT ${quoteText(partitionsComment(table))}`
   );
 }
 

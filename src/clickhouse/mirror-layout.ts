@@ -82,6 +82,7 @@ const RESERVED_WITHOUT_KEY: ReadonlySet<string> = new Set([HASH_COLUMN, COUNT_CO
  * column has the name of one of ours.
  */
 export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
+  if (table.notStreamed) return { code: 'TABLE_NOT_STREAMED' };
   const reserved = table.columns.find(
     ({ name }) => RESERVED.has(name) || (table.key.length === 0 && RESERVED_WITHOUT_KEY.has(name)),
   );

@@ -1,7 +1,7 @@
 /** Mirrors and views as they stand in ClickHouse: made, widened, replaced, and known again by their comments and UUIDs. */
 import { createHash } from 'node:crypto';
 import { ServiceError, type TableCode } from '../errors';
-import { tableName, type SourceTable } from '../model';
+import { tableName, type PartitionedTable, type SourceTable } from '../model';
 import type { WideId } from '../plan/audit-rows';
 import type { ClickHouse } from './client';
 import type { Control } from './control';
@@ -10,15 +10,18 @@ import {
   changesViewName,
   createChangesViewSql,
   createViewSql,
+  createPartitionsViewSql,
   DDL_SETTINGS,
   mirrorComment,
   mirrorName,
   mirrorStepSql,
+  partitionsComment,
   publicName,
   quoteName,
   quoteText,
   viewComment,
   type Databases,
+  type LeafView,
   type MirrorPlace,
 } from './ddl';
 import { atView, createLookBackSql, historyView, lookBackComment, type LookBackView } from './ddl-history';
@@ -62,6 +65,11 @@ export interface MirrorStore {
    * where the mirror must be made anew, which only who has it alone may do.
    */
   ensureMirror(wanted: WantedMirror): Promise<StandingMirror | TableCode | OutdatedMirror>;
+  /**
+   * Makes the view over the leaves of a partitioned table that have a view; `leaves` are the names of those views. False
+   * where the name is taken.
+   */
+  ensurePartitionsView(table: PartitionedTable, view: string, leaves: readonly string[]): Promise<boolean>;
   /** True while the table of that name has that UUID and was filled from the `changes` that stands. */
   stands(table: TargetTable): Promise<boolean>;
   /** Drops a mirror in the making, so that it never takes the place of the one that stands. */
@@ -238,6 +246,18 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
       const isNew = mirror === null || !(await isKnown(mirrorName(view), mirror.uuid));
       const made = wanted.mirror === 'rebuild' || isNew ? await makeAnew(wanted) : await keep(wanted, mirror.uuid);
       return made ?? this.ensureMirror(wanted);
+    },
+    async ensurePartitionsView(table, view, leaves) {
+      const standing = await find(databases.views, view);
+      if (standing !== null && standing.comment !== partitionsComment(table)) return false;
+      const found: LeafView[] = [];
+      for (const name of leaves) {
+        const columns = new Set((await columnTypes(databases.views, name)).keys());
+        if (columns.size > 0) found.push({ name, columns });
+      }
+      if (found.length === 0) return true;
+      await clickhouse.command(createPartitionsViewSql(table, found, { views: databases.views, name: view }));
+      return true;
     },
     async stands(table) {
       return (await find(table.database, table.name))?.uuid === table.uuid && isKnown(table.name, table.uuid);

@@ -136,13 +136,16 @@ async function createPublication(options: PublicationOptions): Promise<void> {
   const { postgres, capture, signal, publication, log } = options;
   const name = quoteName(publication);
   const wholeSchema = capture.kind === 'whole-schema' && (await canPublishSchema(postgres));
+  const also = (await publishesGenerated(postgres)) ? ' WITH (publish_generated_columns = stored)' : '';
   if (wholeSchema) {
     const separate = signal === null || signal.schema === capture.schema ? '' : `, TABLE ${quoted(signal)}`;
-    await postgres.query(`CREATE PUBLICATION ${name} FOR TABLES IN SCHEMA ${quoteName(capture.schema)}${separate}`);
+    await postgres.query(
+      `CREATE PUBLICATION ${name} FOR TABLES IN SCHEMA ${quoteName(capture.schema)}${separate}${also}`,
+    );
     log(`publication ${publication}: created for schema ${capture.schema}; tables created later belong to it`);
   } else {
     const tables = await capturedTables(postgres, capture, signal);
-    await postgres.query(`CREATE PUBLICATION ${name} FOR TABLE ${tables.map(quoted).join(', ')}`);
+    await postgres.query(`CREATE PUBLICATION ${name} FOR TABLE ${tables.map(quoted).join(', ')}${also}`);
     log(`publication ${publication}: created for ${listed(tables)}`);
     if (capture.kind === 'whole-schema')
       log('only a superuser can publish a schema: run this again after each CREATE TABLE');
@@ -190,6 +193,17 @@ async function capturedTables(postgres: SourceSql, capture: Capture, signal: Tab
 }
 
 /** FOR TABLES IN SCHEMA needs a superuser, and PostgreSQL 15. */
+/**
+ * From PostgreSQL 18 on. Without it a table with a generated column cannot be updated at all under REPLICA IDENTITY FULL:
+ * "Replica identity must not contain unpublished generated columns".
+ */
+async function publishesGenerated(postgres: SourceSql): Promise<boolean> {
+  const [server] = await postgres.query<{ can: boolean }>(
+    `SELECT current_setting('server_version_num')::int >= 180000 AS can`,
+  );
+  return server?.can === true;
+}
+
 async function canPublishSchema(postgres: SourceSql): Promise<boolean> {
   const [role] = await postgres.query<{ can: boolean }>(
     `SELECT rolsuper AND current_setting('server_version_num')::int >= 150000 AS can

@@ -6,7 +6,7 @@ import { ignoreFields, type MirrorLayout } from '../clickhouse/mirror-layout';
 import type { MirrorStore, OutdatedMirror, StandingMirror, WantedMirror } from '../clickhouse/mirror-store';
 import type { ShownBy } from '../clickhouse/schema-changes';
 import { compileTranscoder } from '../debezium/transcode';
-import { tableName } from '../model';
+import { tableName, type PartitionedTable } from '../model';
 import type { BlockTable } from '../plan/change-block';
 import type { Taken } from './group-leases';
 import { patiently } from './patience';
@@ -46,6 +46,8 @@ interface Entry {
 /** Why a table is not mirrored, in words. */
 const REASONS: Record<TableCode, string> = {
   TABLE_WITHOUT_KEY: 'Debezium sends no value of its key (of none of its columns), so its rows cannot be told apart',
+  TABLE_NOT_STREAMED:
+    'its rows come under another name: by its leaves, or by the partitioned table that it is a leaf of, as the publication says',
   TABLE_UNKNOWN: 'PostgreSQL has no such table (any more), so its types are not known',
   TABLE_NAME_TAKEN: 'the name of its view is taken in ClickHouse; give it another with ROUTES',
   TABLE_COLUMN_RESERVED: 'it has a column with the name of a column of the mirror itself (_sign, _offset and the like)',
@@ -103,6 +105,7 @@ export function createTables({ knowledge, store, routes, fill, emit, signal }: T
     }
     if (standing.made === 'outdated') throw new MirrorOutdated(table);
     if (standing.made === 'created') emit({ tag: 'table-mirrored', table: name, view });
+    if (source.leafOf !== undefined) await joinLeaves(source.leafOf);
     const wholeBefore = source.identity === 'full';
     return {
       wireSchema,
@@ -115,6 +118,19 @@ export function createTables({ knowledge, store, routes, fill, emit, signal }: T
         earlier,
       },
     };
+  };
+
+  /** The partitioned table is shown as the rows of all its leaves. */
+  const joinLeaves = async (of: PartitionedTable): Promise<void> => {
+    const viewOf = (leaf: { schema: string; name: string }): string | null => {
+      const route = routes.get(tableName(leaf));
+      return route === undefined ? store.viewName(leaf.schema, leaf.name) : route;
+    };
+    const view = viewOf(of);
+    if (view === null) return;
+    const leaves = of.leaves.map(viewOf).filter((leaf) => leaf !== null);
+    const made = await patiently(() => store.ensurePartitionsView(of, view, leaves), { signal, emit });
+    if (!made) refuse(tableName(of), 'TABLE_NAME_TAKEN');
   };
 
   const fillMirror = async (

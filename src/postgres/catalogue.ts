@@ -1,5 +1,5 @@
 /** Reads a source table from the PostgreSQL catalogue: its columns with domains resolved, its key, its replica identity. */
-import { isLater, type ReplicaIdentity, type SourceColumn, type SourceTable } from '../model';
+import { isLater, type PartitionedTable, type ReplicaIdentity, type SourceColumn, type SourceTable } from '../model';
 
 /** Runs one statement and returns its rows, as `Postgres.query` does. */
 export type CatalogueQuery = (sql: string, params: readonly unknown[]) => Promise<readonly object[]>;
@@ -11,7 +11,7 @@ export type CatalogueQuery = (sql: string, params: readonly unknown[]) => Promis
  */
 const TABLE_SQL = `
 WITH RECURSIVE target AS (
-  SELECT c.oid, c.relreplident, c.relkind
+  SELECT c.oid, c.relreplident, c.relispartition, c.relkind = 'p' AS partitioned
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f')
 ), resolved AS (
@@ -43,9 +43,22 @@ SELECT target.relreplident::text AS identity,
        (SELECT s.xmin::text FROM pg_catalog.pg_attribute s WHERE s.attrelid = target.oid AND s.attnum < 0 LIMIT 1) AS "madeBy",
        own.xmin::text AS "alteredBy",
        k.xmin::text AS "keyedBy",
+       -- A snapshot reads both a partitioned table and its leaves; the stream has one of them, as the publication says.
+       CASE coalesce((SELECT p.pubviaroot FROM pg_catalog.pg_publication p WHERE p.pubname = $3), false)
+         WHEN true THEN target.relispartition ELSE target.partitioned END AS "notStreamed",
+       CASE WHEN target.relispartition THEN (
+         SELECT pg_catalog.json_build_object('schema', rn.nspname, 'name', rc.relname,
+           'columns', (SELECT pg_catalog.json_agg(ra.attname ORDER BY ra.attnum) FROM pg_catalog.pg_attribute ra
+                       WHERE ra.attrelid = rc.oid AND ra.attnum > 0 AND NOT ra.attisdropped),
+           'leaves', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object('schema', ln.nspname, 'name', lc.relname)
+                                                 ORDER BY ln.nspname COLLATE "C", lc.relname COLLATE "C")
+                      FROM pg_catalog.pg_partition_tree(rc.oid) leaf JOIN pg_catalog.pg_class lc ON lc.oid = leaf.relid
+                      JOIN pg_catalog.pg_namespace ln ON ln.oid = lc.relnamespace WHERE leaf.isleaf))
+         FROM pg_catalog.pg_class rc JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
+         WHERE rc.oid = pg_catalog.pg_partition_root(target.oid)) END AS "leafOf",
        r.attnum,
-       CASE WHEN own.atthasmissing THEN (pg_catalog.array_to_json(own.attmissingval)->0)::text END AS missing,
-       own.atthasdef AND NOT own.atthasmissing AND own.attgenerated = '' AS filled,
+       missing.value AS missing,
+       own.atthasdef AND missing.value IS NULL AS filled,
        r.attname::text AS name,
        pg_catalog.format_type(r.atttypid, r.atttypmod) AS type,
        coalesce(element.typname, t.typname)::text AS base,
@@ -53,7 +66,10 @@ SELECT target.relreplident::text AS identity,
        r.modifier,
        element.oid IS NOT NULL AS array,
        r.attnotnull OR r.domain_not_null AS "notNull",
-       r.attgenerated <> '' AS generated,
+       r.attgenerated <> '' AND NOT (r.attgenerated = 's' AND EXISTS (
+         -- PostgreSQL 18 can publish them; the catalogue of older servers has no such column.
+         SELECT 1 FROM pg_catalog.pg_publication p WHERE p.pubname = $3 AND pg_catalog.to_jsonb(p)->>'pubgencols' = 's'
+       )) AS generated,
        (SELECT position FROM pg_catalog.generate_series(0, k.indnkeyatts - 1) AS position
         WHERE k.indkey[position] = r.attnum) AS "keyPosition"
 FROM target
@@ -61,6 +77,13 @@ LEFT JOIN (
   SELECT resolved.* FROM resolved JOIN pg_catalog.pg_type ON pg_type.oid = resolved.typid WHERE pg_type.typtype <> 'd'
 ) r ON true
 LEFT JOIN pg_catalog.pg_attribute own ON own.attrelid = target.oid AND own.attnum = r.attnum
+LEFT JOIN LATERAL (
+  -- A partitioned table has no rows of its own: its leaves know.
+  SELECT (pg_catalog.array_to_json(a.attmissingval)->0)::text AS value FROM pg_catalog.pg_attribute a
+  WHERE a.atthasmissing AND a.attname = r.attname AND (a.attrelid = target.oid OR target.partitioned AND a.attrelid IN
+    (SELECT leaf.relid FROM pg_catalog.pg_partition_tree(target.oid) leaf WHERE leaf.isleaf))
+  LIMIT 1
+) missing ON true
 LEFT JOIN pg_catalog.pg_type t ON t.oid = r.typid
 LEFT JOIN pg_catalog.pg_type element ON element.oid = t.typelem AND t.typsubscript = 'pg_catalog.array_subscript_handler'::regproc
 LEFT JOIN key_index k ON true
@@ -69,6 +92,8 @@ ORDER BY r.attnum`;
 interface CatalogueRow {
   readonly identity: string;
   readonly oid: string;
+  readonly leafOf: PartitionedTable | null;
+  readonly notStreamed: boolean;
   readonly madeBy: string | null;
   readonly alteredBy: string | null;
   readonly keyedBy: string | null;
@@ -89,11 +114,17 @@ interface CatalogueRow {
 const IDENTITIES: Readonly<Record<string, ReplicaIdentity>> = { f: 'full', d: 'default', i: 'index', n: 'nothing' };
 
 /**
- * The table as the catalogue has it now; null if there is none (a view is none). Its key is the primary key in key
+ * The table as the catalogue has it now; null if there is none (a view is none). A generated column counts as one only
+ * where the publication leaves it out of the stream. Its key is the primary key in key
  * order, else the first by name of the unique, valid indexes over whole NOT NULL columns.
  */
-export async function readTable(query: CatalogueQuery, schema: string, name: string): Promise<SourceTable | null> {
-  const rows = (await query(TABLE_SQL, [schema, name])) as readonly CatalogueRow[];
+export async function readTable(
+  query: CatalogueQuery,
+  schema: string,
+  name: string,
+  publication = '',
+): Promise<SourceTable | null> {
+  const rows = (await query(TABLE_SQL, [schema, name, publication])) as readonly CatalogueRow[];
   const first = rows[0];
   if (first === undefined) return null;
   const present = rows.filter((row) => row.name !== null);
@@ -108,6 +139,8 @@ export async function readTable(query: CatalogueQuery, schema: string, name: str
     identity: IDENTITIES[first.identity] ?? 'nothing',
     columns: present.map(column),
     key,
+    ...(first.notStreamed ? { notStreamed: true as const } : {}),
+    ...(first.leafOf ? { leafOf: first.leafOf } : {}),
     oid: Number(first.oid),
     madeBy: Number(first.madeBy ?? 0),
     alteredBy: altered
@@ -142,7 +175,10 @@ SELECT c.oid::text || '/' || c.relreplident::text || '/' ||
        (SELECT string_agg(a.attnum || ':' || a.xmin::text, ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0) || '/' ||
        coalesce((SELECT string_agg(i.indexrelid || ':' || i.xmin::text || i.indisvalid, ',' ORDER BY i.indexrelid)
-        FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique), '') AS state
+        FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisunique), '') || '/' ||
+       CASE WHEN c.relispartition THEN (SELECT string_agg(relid::oid::text, ',') FROM
+         (SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.pg_partition_root(c.oid)) WHERE isleaf ORDER BY 1) AS leaf)
+       ELSE '' END AS state
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2`;
 

@@ -82,6 +82,14 @@ describe('preparing the source', () => {
     ]);
   });
 
+  test('publishes generated columns where the server can', async () => {
+    const postgres = source([canSchema, [/server_version_num.*180000/, [{ can: true }]]]);
+    await prepare(postgres, SCHEMA);
+    expect(changes(postgres.asked)[1]).toBe(
+      'CREATE PUBLICATION "debezium_clickhouse" FOR TABLES IN SCHEMA "public" WITH (publish_generated_columns = stored)',
+    );
+  });
+
   test('without that right publishes the tables there are, and says that new ones need another run', async () => {
     const postgres = source([tables]);
     const lines = await prepare(postgres, SCHEMA);

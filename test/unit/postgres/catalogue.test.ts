@@ -23,8 +23,9 @@ describe('a table of the catalogue', () => {
       },
       'shop',
       'Odd "table"',
+      'pub',
     );
-    expect(asked).toEqual([['shop', 'Odd "table"']]);
+    expect(asked).toEqual([['shop', 'Odd "table"', 'pub']]);
     expect(table).toMatchObject({ schema: 'shop', name: 'Odd "table"', identity: 'full', key: ['c', 'a'] });
     expect(table?.columns.map(({ name, array, notNull }) => [name, array, notNull])).toEqual([
       ['a', false, true],
@@ -34,8 +35,8 @@ describe('a table of the catalogue', () => {
   });
 
   it('is null when there is none, and without columns when it has none', async () => {
-    expect(await readTable(async () => [], 'public', 't')).toBeNull();
-    const bare = await readTable(async () => [row(null, { identity: 'd' })], 'public', 't');
+    expect(await readTable(async () => [], 'public', 't', 'pub')).toBeNull();
+    const bare = await readTable(async () => [row(null, { identity: 'd' })], 'public', 't', 'pub');
     expect(bare).toMatchObject({ schema: 'public', name: 't', identity: 'default', columns: [], key: [] });
   });
 });
