@@ -88,7 +88,7 @@ describe('verify', () => {
       ['public.hot', 1000],
       ['public.plain', 50],
     ]);
-    expect(result.skipped).toEqual([{ table: 'public.keyless', reason: 'it is audited, not mirrored' }]);
+    expect(result.skipped).toEqual([{ table: 'public.keyless', reason: 'tables without a key are not compared yet' }]);
   });
 
   scenario('tables that change all the time are equal, and keys that moved are judged from changes', async () => {
