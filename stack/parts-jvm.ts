@@ -50,6 +50,8 @@ export const connectPart: Part = {
       values: {
         PORT: String(context.ports.connect),
         KAFKA_PORT: String(context.ports.kafka),
+        // In containers the converter has no service file, so there a scan finds it.
+        PLUGIN_DISCOVERY: 'service_load',
         PLUGIN_PATH: plugins.join(','),
       },
     });

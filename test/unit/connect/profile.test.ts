@@ -71,7 +71,8 @@ test('the profiles differ only in the form of the values', () => {
   const differing = (other: typeof json): string[] =>
     Object.keys({ ...json, ...other }).filter((option) => json?.[option] !== other?.[option]);
   expect(differing(withSchema)).toEqual(['value.converter.schemas.enable']);
-  for (const option of differing(avro)) expect(option).toMatch(/^value\.converter|name\.adjustment\.mode$/);
+  for (const option of differing(avro))
+    expect(option).toMatch(/^value\.converter|name\.adjustment\.mode$|^column\.propagate/);
   expect(json).toMatchObject({
     'value.converter.schemas.enable': 'false',
     'value.converter.replace.null.with.default': 'false',

@@ -119,6 +119,7 @@ describe('what the parts are configured with', () => {
       DATA_DIR: '/d',
       KAFKA_PORT: '3',
       PLUGIN_PATH: '/p',
+      PLUGIN_DISCOVERY: 's',
     };
     for (const file of ['kafka/server.properties', 'connect/worker.properties']) {
       const lines = fillTemplate(root, file, values)
