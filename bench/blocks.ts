@@ -93,6 +93,7 @@ export async function insertsOf(
       open: () => Promise.resolve({ mirrored, wireSchema: { low: 0, high: 0 } }),
       lease: nothing,
       alone: nothing,
+      refill: nothing,
       rebuild: nothing,
       refresh: nothing,
       reopen: nothing,

@@ -3,6 +3,7 @@ import { partitionKey, type PartitionPast } from '../clickhouse/look-ups';
 import type { TargetTable } from '../clickhouse/insert';
 import type { Glance } from '../clickhouse/target';
 import { ServiceError } from '../errors';
+import type { StartHow } from '../events';
 import type { TopicPartition } from '../model';
 import { decideStart, type Found, type Start } from '../plan/assignment';
 import { eventIdentity } from '../plan/change-block';
@@ -29,6 +30,18 @@ export interface Beginning {
   readonly how: 'first' | 'ours' | 'hand' | 'replaced' | 'announced' | 'expired' | 'accepted' | 'replay';
 }
 
+/** The same in words for people. */
+export const START_HOW: Record<Beginning['how'], StartHow> = {
+  first: 'first start',
+  ours: 'idle',
+  announced: 'announced',
+  replaced: 'replaced target',
+  hand: 'foreign commit',
+  expired: 'expired, reconciled',
+  accepted: 'accepted loss',
+  replay: 'replay',
+};
+
 /** The machinery tables a delivery needs, by name; CLICKHOUSE_QUERY_FAILED (and so another try) while one is missing. */
 export function machineryTable(glance: Glance, name: string): TargetTable {
   const found = glance.tables.get(name);
@@ -37,6 +50,12 @@ export function machineryTable(glance: Glance, name: string): TargetTable {
     place: { table: name },
     hint: 'It was dropped; it is made again, and filled again from Kafka or from changes.',
   });
+}
+
+/** No insert would say that the target was dropped while there is nothing to insert. Away is not dropped. */
+export async function isReplaced(target: string, { glance }: Pick<DeliveryPorts, 'glance'>): Promise<boolean> {
+  const seen = await glance().catch(() => null);
+  return seen !== null && seen.tables.get('changes')?.uuid !== target;
 }
 
 export interface Finding {

@@ -13,7 +13,14 @@ import { deliverPartition, type PartitionDelivery } from './partition';
 import { createPace } from './pace';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
-import { rebuildMarked, rebuildTable, remakeTable, type Membership, type RebuildOutcome } from './table-rebuild';
+import {
+  rebuildMarked,
+  rebuildTable,
+  refillDropped,
+  remakeTable,
+  type Membership,
+  type RebuildOutcome,
+} from './table-rebuild';
 
 export interface DeliveryOptions {
   readonly limits: DeliveryLimits;
@@ -52,7 +59,7 @@ export interface Delivery {
    * still meanwhile. Throws FENCED when a partition moved; the old mirror then stays.
    */
   rebuild(schema: string, table: string): Promise<RebuildOutcome>;
-  /** Makes the mirrors anew that are marked for it and whose first partition is this process's. One call at a time. */
+  /** Fills mirrors again that were dropped, and makes those anew that are marked for it and whose first partition is this process's. */
   rebuildMarked(): Promise<void>;
   /**
    * Holds the partitions of these topics from now on: they finish their block, keep their place and read nothing, until
@@ -186,6 +193,7 @@ export function createDelivery(options: DeliveryOptions, emit: Emit): Delivery {
 
   const rebuildAllMarked = async (): Promise<void> => {
     const { ports: at } = await membership();
+    await refillDropped(at);
     await rebuildMarked(ownership, at);
   };
 

@@ -2,11 +2,10 @@
  * The life of one assigned partition: find the start, take records, write block after block, acknowledge when idle.
  * The protocol and what each step prevents: docs/delivery.md.
  */
-import type { StartHow } from '../events';
 import type { RecordChunk, TopicPartition } from '../model';
 import { createGatherer, type Filter, type Gatherer } from '../pipeline';
 import type { BlockTable, ChangeBlock } from '../plan/change-block';
-import { findBeginning, lookBack, machineryTable, type Beginning } from './assign';
+import { findBeginning, isReplaced, lookBack, START_HOW, machineryTable, type Beginning } from './assign';
 import { createBell } from './bell';
 import { createWorkQueue, type Work } from './between-blocks';
 import { eachBlockOfChanges } from './expired';
@@ -60,17 +59,6 @@ export interface PartitionDelivery {
 const LONGEST_PAUSE_MS = 15_000;
 /** How often a delivery with nothing to do looks whether its epoch is over. */
 const LOOK_MS = 1_000;
-
-const HOW: Record<Beginning['how'], StartHow> = {
-  first: 'first start',
-  ours: 'idle',
-  announced: 'announced',
-  replaced: 'replaced target',
-  hand: 'foreign commit',
-  expired: 'expired, reconciled',
-  accepted: 'accepted loss',
-  replay: 'replay',
-};
 
 export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   const { of, epoch, ports, limits, remake } = options;
@@ -175,7 +163,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     });
     const writer = createBlockWriter({ of, epoch, target: beginning.target, ports, limits, signal, remake });
     state.gatherer = gatherer;
-    ports.emit({ tag: 'partition-assigned', ...of, start: beginning.from, how: HOW[beginning.how] });
+    ports.emit({ tag: 'partition-assigned', ...of, start: beginning.from, how: START_HOW[beginning.how] });
     if (state.draining) return;
     await writeAll(beginning, gatherer, writer, onBlock);
   };
@@ -201,6 +189,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       const block = nextBlock(gatherer, lastCut);
       if (block === null) {
         if (await idle.spend(lastCut)) return;
+        await lookAtTarget(beginning.target, gatherer);
         continue;
       }
       lastCut = performance.now();
@@ -215,6 +204,10 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       onBlock();
       idle.begin();
     }
+  };
+
+  const lookAtTarget = async (target: string, { hasOpen, hasFull }: Gatherer): Promise<void> => {
+    if (!hasOpen && !hasFull && (await isReplaced(target, ports)) && isCurrent()) throw new Reassign();
   };
 
   /** What was asked of the owner, and then what ClickHouse says of the partition since. */

@@ -82,6 +82,8 @@ export interface Tables {
   refresh(table: BlockTable, field: string): void;
   /** Reads catalogue and mirror again before the next `open`: the mirror has other columns, another process altered it. */
   reopen(table: BlockTable): void;
+  /** Makes the mirrors again that are not among the tables that stand, by name: no insert would say so while nothing changes. */
+  refill(standing: ReadonlyMap<string, TargetTable>): Promise<void>;
   /** Looks at ClickHouse again before the next `open`: an insert was refused. */
   recheck(): void;
 }

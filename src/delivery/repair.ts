@@ -9,7 +9,7 @@ import { placeName } from '../plan/replay';
 import { isTruncated, ownTruncate, type Truncation } from '../plan/truncation';
 import { machineryTable } from './assign';
 import { mirrorColumns, mirrorInsert } from './prepare';
-import type { DeliveryLimits, DeliveryPorts, MirroredTable } from './ports';
+import { MirrorOutdated, type DeliveryLimits, type DeliveryPorts, type MirroredTable } from './ports';
 import { placesOf, type Membership } from './table-rebuild';
 import { REPAIR_SECONDS } from './repair-notice';
 import { createTruthReader, eventsOfTruths, type TruthReader } from './truth-events';
@@ -77,7 +77,8 @@ export async function repairKeys(
       deadlineMs: glance.clockMs + REPAIR_SECONDS * 1_000,
       changes: machineryTable(glance, 'changes'),
     };
-    const { mirrored } = await ports.tables.open({ source: '', db: '', schema, name }, { upTo: -1, shownBy: null });
+    const opened = ports.tables.open({ source: '', db: '', schema, name }, { upTo: -1, shownBy: null });
+    const { mirrored } = await opened.catch(unlessOutdated);
     if (mirrored === null) return 'not-mirrored';
     const owned = [...places.values(), ...(sweeps ? [first] : [])];
     return ports.repairs.announced(owned, signal, async () => {
@@ -182,9 +183,17 @@ async function mendPlace(of: TableOf, truths: readonly TruthEvent[], repairing: 
 
 function absent(truth: TruthEvent, images: MirrorRows, reader: TruthReader): FoldEvent[] {
   const image = reader(truth, images, 'absent');
-  return typeof image !== 'number'
-    ? []
-    : [{ key: images.keyOf(image), origin: truth, image, present: false, withheld: null }];
+  if (typeof image !== 'number') return [];
+  return [{ key: images.keyOf(image), origin: truth, image, present: false, withheld: null }];
+}
+
+function unlessOutdated(error: unknown): never {
+  if (!(error instanceof MirrorOutdated)) throw error;
+  const table = `${error.table.schema}.${error.table.name}`;
+  throw new ServiceError('FENCED', `The source of ${table} has other columns now, so its mirror is to be made anew.`, {
+    place: { table },
+    hint: 'It is made anew with the next change of the table, or by rebuild.',
+  });
 }
 
 /** Where a removal came too late, nothing may be added to what still stands. */

@@ -75,6 +75,12 @@ export async function remakeTable(table: BlockTable, membership: Membership, por
   return outcome;
 }
 
+/** Fills mirrors again that somebody dropped. Where `changes` is gone too, all is read anew, and they are met then. */
+export async function refillDropped({ glance, tables }: Pick<DeliveryPorts, 'glance' | 'tables'>): Promise<void> {
+  const { tables: standing } = await glance();
+  if (standing.has('changes')) await tables.refill(standing);
+}
+
 /** Carries out the marks that are due and whose table is this process's; what fails for now is tried again at the next call. */
 export async function rebuildMarked(membership: () => Membership, ports: Ports): Promise<void> {
   const marks = await ports.rebuildMarks.list();

@@ -36,6 +36,7 @@ export interface TablesOptions {
 interface Entry {
   /** Null where the catalogue could not be asked. */
   readonly look: Promise<Look | null>;
+  readonly table: BlockTable;
   readonly opened: Promise<OpenTable>;
   /** Fields of dropped columns: they are in images, not in the catalogue. */
   readonly ignored: ReadonlySet<string>;
@@ -183,7 +184,7 @@ export function createTables({ knowledge, store, routes, fill, emit, signal }: T
     );
     const look = found.then((result) => result.look);
     look.catch(() => undefined);
-    return { opened, look, ignored, stale: false, recheck: false };
+    return { table, opened, look, ignored, stale: false, recheck: false };
   };
 
   /** Whether source and mirror are as the entry has them. */
@@ -243,6 +244,22 @@ export function createTables({ knowledge, store, routes, fill, emit, signal }: T
     reopen(table) {
       const entry = entries.get(tableName(table));
       if (entry !== undefined) entries.set(tableName(table), { ...entry, stale: true });
+    },
+    async refill(standing) {
+      for (const [name, entry] of entries) {
+        const { mirrored } = await entry.opened.catch(() => ({ mirrored: null }));
+        if (mirrored === null || standing.get(mirrored.target.name)?.uuid === mirrored.target.uuid) continue;
+        const release = await leases.share([name]);
+        try {
+          entry.recheck = true;
+          await this.open(entry.table, { upTo: -1, shownBy: null });
+        } catch (error) {
+          // The next block of the table sees to that.
+          if (!(error instanceof MirrorOutdated)) throw error;
+        } finally {
+          release();
+        }
+      }
     },
     recheck() {
       for (const entry of entries.values()) entry.recheck = true;

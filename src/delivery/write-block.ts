@@ -180,7 +180,7 @@ export function createBlockWriter({
     write: (block, past, redo) =>
       withMirrors(block, async () => {
         const startedAt = performance.now();
-        const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting);
+        const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting).catch(lookAgain);
         await commit(block.start, { announced: { end: block.end, at } });
         const insertAt = performance.now();
         await insertAll(block, prepared, guard);
@@ -191,11 +191,16 @@ export function createBlockWriter({
       }),
     rewrite: (block, past) =>
       withMirrors(block, async () => {
-        const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting);
+        const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting).catch(lookAgain);
         await insertAll(block, prepared, guard);
         return prepared.unread;
       }),
     acknowledge: (offset) => commit(offset, { announced: null }),
     settle: (offset) => commit(offset, { announced: null, settling: true }),
   };
+}
+
+/** A mirror that was to be filled on the way met another `changes` than it began with: nothing was announced yet. */
+function lookAgain(error: unknown): never {
+  throw error instanceof ServiceError && error.code === 'GUARD_REFUSED' ? new Reassign() : error;
 }

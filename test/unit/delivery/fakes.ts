@@ -137,6 +137,7 @@ function portsOf(world: World): DeliveryPorts {
       },
       refresh: () => undefined,
       reopen: () => undefined,
+      refill: async () => undefined,
       recheck: () => void calls.push('recheck'),
     },
     takeTable: async () => ({ release: async () => undefined }),

@@ -6,7 +6,7 @@ import { ServiceError } from '../../../src/errors';
 import { encodeNote, parseNote } from '../../../src/plan/commit';
 import { encode, framed } from '../debezium/avro-encode';
 import { envelopeSchema } from '../debezium/avro-envelope';
-import { createWorld, KEEP_ALL, LIMITS, offsetsOf, refused, TARGET, until, type World } from './fakes';
+import { away, createWorld, KEEP_ALL, LIMITS, offsetsOf, refused, TARGET, until, type World } from './fakes';
 import { chunkOf, created, envelope, TOPIC, type Sent } from './wire';
 
 const begun: PartitionDelivery[] = [];
@@ -402,3 +402,31 @@ function aborted(signal: AbortSignal): Promise<never> {
     signal.addEventListener('abort', () => reject(new Error('stopped')));
   });
 }
+
+describe('an idle partition', () => {
+  it('finds by itself that the target was replaced, and reads from the oldest', async () => {
+    const world = Object.assign(createWorld(), { committed: idle(30), low: 7 });
+    deliver(world);
+    await until(() => world.startedAt === 30);
+    world.changesUuid = 'b0000000-0000-0000-0000-000000000002';
+    await until(() => world.startedAt === 7);
+    expect(world.events.at(-1)).toMatchObject({ tag: 'partition-assigned', how: 'replaced target', start: 7 });
+  });
+
+  it('goes on when ClickHouse does not answer', async () => {
+    const world = Object.assign(createWorld(), { committed: idle(30) });
+    const { fatal } = deliver(world, {
+      ports: {
+        ...world.ports,
+        glance: async () => {
+          if (world.startedAt === 30) throw away('CLICKHOUSE_UNREACHABLE');
+          return world.ports.glance();
+        },
+      },
+    });
+    await until(() => world.startedAt === 30);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(world.calls.filter((call) => call === 'halt')).toEqual([]);
+    expect(fatal).toEqual([]);
+  });
+});
