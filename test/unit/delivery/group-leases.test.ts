@@ -158,7 +158,6 @@ describe('a table that is taken', () => {
     happens(b);
     await group.pass(afterMs);
     expect([b.alone.size, group.shadows.size]).toEqual([0, 0]);
-    await holder.look();
     await holder.ended();
   });
 });
