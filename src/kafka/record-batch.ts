@@ -231,7 +231,8 @@ export function isBatchMessage(message: object): message is BatchMessage {
 export function recordBatchOf(message: BatchMessage): RecordBatch {
   const { batchContext, value, baseOffset, count } = message;
   return {
-    bytes: value,
+    // Not as a Buffer, whose slice() is no copy: what is kept of these bytes must be one.
+    bytes: new Uint8Array(value.buffer, value.byteOffset, value.byteLength),
     baseOffset,
     count,
     firstTimestampMs: Number(batchContext.firstTimestamp),
