@@ -15,7 +15,6 @@ import { createPace, type Pace } from './pace';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
 import type { ReplayRun } from './replay-run';
-import { START_HOW } from './start-how';
 import { createBlockWriter, Reassign, type BlockWriter, type Past } from './write-block';
 
 export interface PartitionOptions {

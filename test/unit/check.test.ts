@@ -79,7 +79,7 @@ const topic: TopicFacts = {
     'cleanup.policy': 'delete',
     'retention.ms': '604800000',
     'retention.bytes': '-1',
-    'max.message.bytes': '16777216',
+    'max.message.bytes': '100000000',
   },
 };
 const kafka: KafkaFacts = { brokers: 3, topics: [topic], expired: [] };
