@@ -2,7 +2,7 @@
 import type { ClickHouseSettings } from '@clickhouse/client';
 import { guardedInsert, type GuardedInsert, type TargetTable } from '../src/clickhouse/insert';
 import type { MirrorLayout } from '../src/clickhouse/mirror-layout';
-import { compileTranscoder } from '../src/debezium/transcode';
+import { createImageReaders } from '../src/delivery/image-readers';
 import { prepareBlock } from '../src/delivery/prepare';
 import type { DeliveryLimits, MirroredTable } from '../src/delivery/ports';
 import { openLog } from '../src/kafka/consumer';
@@ -86,11 +86,12 @@ export async function insertsOf(
   const nothing = (): never => {
     throw new Error('a fresh block looks nothing up');
   };
+  const wire = { id: { low: 0, high: 0 }, transcoder: mirrored.readers.of(null) };
   const ports = {
     lookUps: new Proxy({}, { get: nothing }) as never,
     currentRows: nothing,
     tables: {
-      open: () => Promise.resolve({ mirrored, wireSchema: { low: 0, high: 0 } }),
+      open: () => Promise.resolve({ mirrored, wire: () => Promise.resolve(wire) }),
       lease: nothing,
       alone: nothing,
       refill: nothing,
@@ -114,7 +115,7 @@ function mirroredTable(layout: MirrorLayout, target: TargetTable): MirroredTable
   const made = {
     name: layout.table,
     layout,
-    transcoder: compileTranscoder(layout),
+    readers: createImageReaders(layout),
     target,
     wholeBefore: true,
     earlier: null,

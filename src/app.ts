@@ -26,6 +26,7 @@ import {
   operationsOf,
   portsOf,
   prepareTarget,
+  readModes,
 } from './wiring';
 import { openPage, type Page } from './wiring-page';
 
@@ -75,6 +76,7 @@ export async function runService(options: RunOptions): Promise<number> {
       signal,
       emit,
     });
+    const modes = await patiently(() => readModes(config, control, emit), { signal, emit });
     const limits = limitsOf(config, { waitSeconds, acceptLoss });
     const giveUp = new AbortController();
     const failed = Promise.withResolvers<never>();
@@ -96,7 +98,7 @@ export async function runService(options: RunOptions): Promise<number> {
     const source = openLog({ ...config.kafka, holdMs: 500 }, delivery.listener);
     page?.attach(source);
     const processId = randomUUID();
-    const edges = { config, clickhouse, postgres, control, log: source, limits, emit, processId };
+    const edges = { config, clickhouse, postgres, control, log: source, limits, modes, emit, processId };
     const ports = portsOf({ ...edges, signal: giveUp.signal });
     const pauses = watchPauses({ control, delivery, emit, sleep: pause });
     await patiently(() => pauses.look(), { signal, emit });

@@ -10,7 +10,7 @@ import type { Config } from './config';
 import type { KeptRecord } from './delivery/kept-records';
 import { explainEnvelope, explainMode, explainTypes, type Step } from './inspect/explain';
 import { openReader, type KafkaReader } from './kafka/reader';
-import { tableName } from './model';
+import { PROFILE_MODES, tableName } from './model';
 import type { ChangeBlock } from './plan/change-block';
 import type { MirrorRows } from './plan/mirror-rows';
 import { readTable } from './postgres/catalogue';
@@ -168,7 +168,10 @@ async function typesOf(
     if (source === null) return say(`PostgreSQL has no table ${tableName(table)} (any more): TABLE_UNKNOWN.`);
     const layout = mirrorLayout(source);
     if ('code' in layout) return say(`The table is audited, not mirrored: ${layout.code}.`);
-    const typed = explainTypes(change, source, layout, config.unavailableValue);
+    const typed = explainTypes(change, source, layout, {
+      placeholder: config.unavailableValue,
+      modes: config.connector.modes ?? PROFILE_MODES,
+    });
     const facts = {
       identity: source.identity,
       placeholder: config.unavailableValue,

@@ -1,10 +1,30 @@
 /** The settings of the connector profiles: what `connectors apply` fills into `connectors/*.json`. */
-import { address, brokerList, oneOf, optional, plainName, setting, tableForm, wholeNumber, word } from './config-forms';
+import {
+  address,
+  brokerList,
+  modeList,
+  oneOf,
+  optional,
+  plainName,
+  setting,
+  tableForm,
+  wholeNumber,
+  word,
+} from './config-forms';
 
 const HTTP = ['http:', 'https:'] as const;
 const PORT = wholeNumber(1, 65_535);
 
 export const CONNECTOR_SETTINGS = {
+  CONNECTOR_MODES: setting(
+    'Connect',
+    "The connector's options that plain JSON must be read by, where they are not those of our profiles. Not set: as the connector CONNECTOR_NAME at CONNECT_URL is configured, else as our profiles.",
+    optional(modeList),
+    {
+      default: '',
+      example: 'decimal.handling.mode=precise,time.precision.mode=adaptive,binary.handling.mode=bytes',
+    },
+  ),
   CONNECTOR_NAME: setting('Connect', 'The name of the connector in Kafka Connect.', word, {
     default: 'debezium-clickhouse',
     example: 'shop-source',

@@ -1,5 +1,6 @@
 /** The forms that a setting's text can have: each says what it takes and reads it, or tells that it does not fit. */
-import { OP, type OpName } from './model';
+import { MODE_OPTIONS, modesOfText } from './connector-modes';
+import { OP, type ConnectorModes, type OpName } from './model';
 
 /** How the text of a setting is read. */
 export interface Form<T> {
@@ -171,6 +172,12 @@ export const routeList: Form<ReadonlyMap<string, string | null>> = {
     }
     return routes.size === entries.length && views.size === entries.length ? routes : undefined;
   },
+};
+
+/** Options of the connector, each once. */
+export const modeList: Form<ConnectorModes> = {
+  says: `entries option=value, separated by commas, of the options ${MODE_OPTIONS.join(', ')} with a value that Debezium has`,
+  read: modesOfText,
 };
 
 /** The same form, or nothing: null when the setting is not set. */

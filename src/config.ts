@@ -26,7 +26,7 @@ import {
   type TlsReader,
 } from './config-tls';
 import { ServiceError } from './errors';
-import { OP, type OpName } from './model';
+import { OP, type ConnectorModes, type OpName } from './model';
 import type { HttpEndpoint, KafkaLogin, Tls } from './security';
 
 export interface Config {
@@ -74,6 +74,8 @@ export interface Config {
     readonly name: string;
     /** `schema.table` of Debezium's signals. */
     readonly signalTable: string;
+    /** How it writes plain JSON; null where the running connector is to be asked. */
+    readonly modes: ConnectorModes | null;
     /** Values of the profiles' placeholders, the addresses as Kafka Connect reaches them. Holds a password. */
     readonly placeholders: Readonly<Record<string, string>>;
     readonly signalChannel: SettingValues['SIGNAL_CHANNEL'];
@@ -241,6 +243,7 @@ function toConfig(v: SettingValues, cwd: string): Config {
     connector: {
       name: v.CONNECTOR_NAME,
       signalTable: v.SIGNAL_TABLE,
+      modes: v.CONNECTOR_MODES,
       placeholders: placeholdersOf(v, postgres),
       signalChannel: v.SIGNAL_CHANNEL,
       brokers: v.CONNECTOR_KAFKA_BROKERS ?? v.KAFKA_BROKERS,

@@ -1,4 +1,5 @@
 /** Every event in words: what a person reads in the log, its level, and the facts beside it. */
+import { modesDiffer } from './connector-modes';
 import type { ServiceEvent, Waiting } from './events';
 
 export type Level = 'error' | 'warn' | 'info' | 'debug';
@@ -22,10 +23,15 @@ export function describe(event: ServiceEvent): Description {
       return describeProcess(event);
     case 'clickhouse-waiting':
     case 'kafka-waiting':
+    case 'connect-waiting':
     case 'postgres-waiting':
     case 'registry-waiting':
     case 'back-again':
       return describeOutside(event);
+    case 'connector-modes-differ': {
+      const { tag, from, options } = event;
+      return { level: 'warn', message: modesDiffer(from, options), fields: { event: tag, from, options } };
+    }
     case 'topics-changed':
       return info(event.tag, topicsMessage(event.added, event.gone), { added: event.added, gone: event.gone });
     case 'table-mirrored':
@@ -161,6 +167,7 @@ function describeFigures(
 const OUTSIDE = {
   'clickhouse-waiting': 'ClickHouse',
   'kafka-waiting': 'Kafka',
+  'connect-waiting': 'Kafka Connect',
   'postgres-waiting': 'PostgreSQL',
   'registry-waiting': 'registry',
 } as const;

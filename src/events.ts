@@ -3,7 +3,7 @@ import type { ErrorCode, ErrorPlace, TableCode } from './errors';
 import type { OpName, TopicPartition } from './model';
 
 /** The parts outside that the service waits for. */
-export type Outside = 'ClickHouse' | 'Kafka' | 'PostgreSQL' | 'registry';
+export type Outside = 'ClickHouse' | 'Kafka' | 'Kafka Connect' | 'PostgreSQL' | 'registry';
 
 /** How the start of a partition was found; the rows of DESIGN, "On assignment". */
 export type StartHow =
@@ -42,6 +42,8 @@ export type ServiceEvent =
       readonly topicPrefix: string;
       readonly database: string;
     }
+  /** How the connector writes is another than before, or than the setting says: `option=value` of each that differs. */
+  | { readonly tag: 'connector-modes-differ'; readonly from: 'before' | 'setting'; readonly options: readonly string[] }
   | { readonly tag: 'topics-changed'; readonly added: readonly string[]; readonly gone: readonly string[] }
   /** A generation of the group began: these partitions are this process's, and no others. */
   | { readonly tag: 'group-joined'; readonly partitions: readonly TopicPartition[] }
@@ -104,7 +106,7 @@ export type ServiceEvent =
 
 /** Something outside is away; the next attempt comes after `delayMs`. */
 export interface Waiting {
-  readonly tag: 'clickhouse-waiting' | 'kafka-waiting' | 'postgres-waiting' | 'registry-waiting';
+  readonly tag: 'clickhouse-waiting' | 'kafka-waiting' | 'connect-waiting' | 'postgres-waiting' | 'registry-waiting';
   readonly attempt: number;
   readonly delayMs: number;
   readonly code: ErrorCode;

@@ -13,7 +13,10 @@ import { removeBelow } from './clickhouse/remove-below';
 import { removeKeys, removeStrays, signsOf } from './clickhouse/repair-rows';
 import { standingRows } from './clickhouse/standing-rows';
 import { watchTarget } from './clickhouse/target';
+import { openWireSchemas } from './clickhouse/wire-schemas';
 import type { Config } from './config';
+import { openConnect } from './connect/rest';
+import { modesBeside, modesOfConnector, modesOfText, modesText } from './connector-modes';
 import { tableFilter } from './config-patterns';
 import { createHolder, takeTable, type LeasePorts } from './delivery/group-leases';
 import type { Delivery } from './delivery/delivery';
@@ -29,7 +32,7 @@ import { createTables } from './delivery/tables';
 import { ServiceError } from './errors';
 import type { Emit } from './events';
 import type { Log } from './kafka/log';
-import { OP, tableName } from './model';
+import { OP, PROFILE_MODES, tableName, type ConnectorModes } from './model';
 import type { Filter } from './pipeline';
 import { catalogueState, readTable } from './postgres/catalogue';
 import type { Postgres } from './postgres/client';
@@ -71,6 +74,43 @@ export async function prepareTarget(
   const knownWait = Number((await control.get('longest_wait_seconds')) ?? 0);
   if (ownWait > knownWait) await control.set('longest_wait_seconds', String(ownWait));
   return { control, waitSeconds: Math.max(ownWait, knownWait) };
+}
+
+/**
+ * How the connector writes plain JSON: as the setting says, else as the running connector is configured, else as it was
+ * when it could last be asked, else as our profiles. Throws CONNECT_UNREACHABLE where nothing at all is known of a
+ * connector that cannot be asked: a guess would write wrong values.
+ */
+export async function readModes(config: Config, control: Control, emit: Emit): Promise<ConnectorModes> {
+  const { name, modes: set } = config.connector;
+  const kept = `modes:${name}`;
+  const remembered = modesOfText((await control.get(kept)) ?? '?') ?? null;
+  const running = await runningModes(config).catch((error: unknown) => {
+    if (set === null && remembered === null) throw error;
+    return null;
+  });
+  if (running === null) return set ?? remembered ?? PROFILE_MODES;
+  const options = modesBeside(set ?? remembered ?? running, running);
+  if (options.length > 0) emit({ tag: 'connector-modes-differ', from: set === null ? 'before' : 'setting', options });
+  await control.set(kept, modesText(running));
+  return set ?? running;
+}
+
+/** A request to Kafka Connect may take this long. */
+const CONNECT_PATIENCE_MS = 5_000;
+
+/** null where no setting names Kafka Connect, or it has no such connector. */
+async function runningModes({ connect, connector, postgres }: Config): Promise<ConnectorModes | null> {
+  if (connect === null) return null;
+  const secrets = postgres === null || postgres.password === '' ? [] : [postgres.password];
+  const rest = openConnect(connect, { secrets, requestMs: CONNECT_PATIENCE_MS, busyMs: CONNECT_PATIENCE_MS });
+  const found = await rest.config(connector.name);
+  if (found === null) return null;
+  const modes = modesOfConnector(found);
+  if (!('unread' in modes)) return modes;
+  throw new ServiceError('CONFIG_INVALID', `The connector has a ${modes.unread} that this service does not read.`, {
+    hint: `Give it a value that docs/types.md lists, for example by: debezium-clickhouse connectors apply`,
+  });
 }
 
 function ownedBy(owner: string, config: Config): ServiceError {
@@ -147,6 +187,8 @@ export interface Edges {
   readonly control: Control;
   readonly log: Log;
   readonly limits: DeliveryLimits;
+  /** How the connector writes plain JSON. */
+  readonly modes: ConnectorModes;
   readonly emit: Emit;
   /** Names this process among those of the group. */
   readonly processId: string;
@@ -182,20 +224,12 @@ function catalogueOf(postgres: Postgres, publication: string, emit: Emit): Catal
   };
 }
 
-export function portsOf({
-  config,
-  clickhouse,
-  postgres,
-  control,
-  log,
-  limits,
-  emit,
-  processId,
-  signal,
-}: Edges): DeliveryPorts {
+export function portsOf(edges: Edges): DeliveryPorts {
+  const { config, clickhouse, postgres, control, log, limits, modes, emit, processId, signal } = edges;
   const databases = databasesOf(config);
   const target = watchTarget(clickhouse, databases.machinery, () => performance.now());
-  const answers = lookUps(clickhouse, databases.machinery);
+  const wires = openWireSchemas(clickhouse, databases.machinery);
+  const answers = lookUps(clickhouse, databases.machinery, wires);
   const insert: DeliveryPorts['insert'] = (one, guard, seconds) => guardedInsert(clickhouse, one, guard, seconds);
   const glance: DeliveryPorts['glance'] = () => target.glance();
   const currentRows: DeliveryPorts['currentRows'] = (table, images, rows, within) =>
@@ -210,6 +244,8 @@ export function portsOf({
       signal,
     }),
     store,
+    wires,
+    modes,
     routes: config.tables.routes,
     fill: (of) =>
       fillFromChanges({ ...of, guardSeconds, insertSeconds }, { lookUps: answers, glance, insert, currentRows }),
@@ -252,7 +288,10 @@ export function portsOf({
     createHolder: (until) => createHolder(leasing, until),
     glance,
     forgetGlance: () => target.forget(),
-    migrate: async () => void (await migrateClickHouse(clickhouse, databases)),
+    migrate: async () => {
+      await migrateClickHouse(clickhouse, databases);
+      wires.forget();
+    },
     currentRows,
     insert,
     removeBelow: (table, of, below) => removeBelow(clickhouse, table.target, databases, { ...of, below }),

@@ -1,6 +1,6 @@
 /** The views that look back: a table as it was at a moment, and the life of each of its rows, from `changes` alone. */
-import { changeExpression } from './change-expression';
 import type { MirrorPlace } from './ddl';
+import { expressionByForms, isMixed, PROFILE_FORMS, type ImageForms } from './image-forms';
 import type { MirrorColumn, MirrorLayout } from './mirror-layout';
 import { nullableType, type WireForm } from './mirror-type';
 import { quoteName, quoteText } from './quote';
@@ -17,17 +17,18 @@ export interface LookBackView {
  * `<table>__at(at = …)`: the rows of the table as they were at a moment, by commit time, that one included; columns and
  * types of the table's view. Before the first snapshot there is nothing.
  */
-export function atView({ layout, databases, name }: MirrorPlace): LookBackView {
+export function atView({ layout, databases, name, forms = PROFILE_FORMS }: MirrorPlace): LookBackView {
   const x = prefixOf(layout);
   const source: Source = {
     layout,
+    forms,
     changes: `${quoteName(databases.machinery)}.changes`,
     x,
     moment: `ts <= {at:DateTime64(6, 'UTC')}`,
   };
   const columns = layout.columns.map((column, index) => {
     const image = layout.key.includes(index) ? `${x}key` : imageOf(source, column);
-    return `${presentValue(column, image)} AS ${quoteName(column.name)}`;
+    return `${presentValue(source, column, image)} AS ${quoteName(column.name)}`;
   });
   const truncated = `ifNull(${x}truncated, 0)`;
   return {
@@ -59,16 +60,16 @@ const OWN = [
  * other columns as the event left them, NULL after a delete. Where the table has a column named as one of ours, ours
  * gets underscores in front. In no order.
  */
-export function historyView({ layout, databases, name }: MirrorPlace): LookBackView {
+export function historyView({ layout, databases, name, forms = PROFILE_FORMS }: MirrorPlace): LookBackView {
   const x = prefixOf(layout);
-  const source: Source = { layout, changes: `${quoteName(databases.machinery)}.changes`, x, moment: null };
+  const source: Source = { layout, forms, changes: `${quoteName(databases.machinery)}.changes`, x, moment: null };
   const key = layout.key.flatMap((index) => layout.columns[index] ?? []);
   const others = layout.columns.filter((column) => !key.includes(column));
   const ends = `isNotNull(${x}t_ts) AND ${x}op != 'd' AND (isNull(${x}next_offset) OR ${x}t_offset < ${x}next_offset)`;
   const columns = [
-    ...key.map((column) => `${presentValue(column, `${x}key`)} AS ${quoteName(column.name)}`),
+    ...key.map((column) => `${presentValue(source, column, `${x}key`)} AS ${quoteName(column.name)}`),
     ...OWN.map(([own, internal]) => `${x}${internal} AS ${quoteName(freeName(layout, own))}`),
-    ...others.map((column) => `${formerValue(column, imageOf(source, column))} AS ${quoteName(column.name)}`),
+    ...others.map((column) => `${formerValue(source, column, imageOf(source, column))} AS ${quoteName(column.name)}`),
   ];
   const kept = OWN.map(([, internal]) => (internal === 'until' ? '' : `${x}${internal}`)).filter((one) => one !== '');
   return {
@@ -99,6 +100,7 @@ export function lookBackComment({ comment }: LookBackView, digest: string): stri
 /** Where a view's rows come from. Internal columns begin with `x`, which no column of the table does. */
 interface Source {
   readonly layout: MirrorLayout;
+  readonly forms: ImageForms;
   readonly changes: string;
   readonly x: string;
   /** A condition that leaves out events after a moment; null for all. */
@@ -158,17 +160,33 @@ function images({ layout, x }: Source): string {
   return [`${x}after`, ...carried].join(', ');
 }
 
+/**
+ * An event's image as the queries carry it along: where images are written in several ways, the id of its wire schema
+ * stands before it, even before one that is empty.
+ */
+function carriedImage({ forms }: Source, of = ''): string {
+  return isMixed(forms) ? `concat(toString(${of}wire_schema), ${of}after)` : `${of}after`;
+}
+
+/** The typed value in an image that was carried along, or in the key that came with the event's own image. */
+function valueIn({ forms, x }: Source, column: MirrorColumn, image: string): string {
+  if (!isMixed(forms)) return expressionByForms(column, image, forms, '');
+  const carried = image === `${x}key` ? `${x}after` : image;
+  const json = image === `${x}key` ? image : `replaceRegexpOne(${image}, '^[0-9]+', '')`;
+  return expressionByForms(column, json, forms, `toUInt64OrZero(extract(${carried}, '^[0-9]+'))`);
+}
+
 /** The value as the table's view has it. */
-function presentValue(column: MirrorColumn, image: string): string {
-  const value = changeExpression(column, image);
+function presentValue(source: Source, column: MirrorColumn, image: string): string {
+  const value = valueIn(source, column, image);
   const type = quoteText(column.type);
   if (nullableType(column.type) === column.type) return `CAST(${value}, ${type})`;
   return `CAST(ifNull(${value}, defaultValueOfTypeName(${type})), ${type})`;
 }
 
 /** The value, or NULL where there is no row. */
-function formerValue(column: MirrorColumn, image: string): string {
-  return `CAST(${changeExpression(column, image)}, ${quoteText(nullableType(column.type))})`;
+function formerValue(source: Source, column: MirrorColumn, image: string): string {
+  return `CAST(${valueIn(source, column, image)}, ${quoteText(nullableType(column.type))})`;
 }
 
 /** Keys of which some event withholds a value. Where there are none, finding that out costs one light scan. */
@@ -226,7 +244,7 @@ function lenders(source: Source, rest: string): string {
   return (
     `SELECT ${place}, emptyArrayUInt64() AS ${x}step, '' AS ${x}after, ` +
     `emptyArrayString() AS ${x}unavailable${rest} FROM (${creates}) ` +
-    `UNION ALL SELECT ${place}, arrayConcat(${x}path, [${x}o.offset, ${LAST}]) AS ${x}step, ${x}o.after AS ${x}after, ` +
+    `UNION ALL SELECT ${place}, arrayConcat(${x}path, [${x}o.offset, ${LAST}]) AS ${x}step, ${carriedImage(source, `${x}o.`)} AS ${x}after, ` +
     `${x}o.unavailable AS ${x}unavailable${rest} ${from('o')}INNER JOIN (${chains}) AS ${x}h ` +
     `ON ${x}o.topic = ${x}d_topic AND ${x}o.partition = ${x}d_partition AND ${x}o.key = ${x}d_key ` +
     `${where('o')} AND ${x}o.op != 't' AND ${x}o.offset < ${x}d_offset`
@@ -239,14 +257,14 @@ function newestStates(source: Source): string {
   const rows = `${ofTable(source)} AND op != 't'`;
   const place = `topic AS ${x}topic, partition AS ${x}partition, key AS ${x}key`;
   const plain = (keys: string): string =>
-    `SELECT ${place}, max(offset) AS ${x}offset, argMax((op, after), offset) AS ${x}newest, ` +
+    `SELECT ${place}, max(offset) AS ${x}offset, argMax((op, ${carriedImage(source)}), offset) AS ${x}newest, ` +
     `emptyArrayString() AS ${x}carried FROM ${changes} WHERE ${rows}${keys} GROUP BY topic, partition, key`;
   const states = (from: string): string =>
     `SELECT ${x}topic, ${x}partition, ${x}key, ${x}offset, ${x}newest.1 AS ${x}op, ${x}newest.2 AS ${x}after, ` +
     `${x}carried FROM (${from})`;
   if (withholdable(layout).length === 0) return states(plain(''));
   const own =
-    `SELECT ${place}, offset AS ${x}offset, ${OWN_STEP} AS ${x}step, after AS ${x}after, ` +
+    `SELECT ${place}, offset AS ${x}offset, ${OWN_STEP} AS ${x}step, ${carriedImage(source)} AS ${x}after, ` +
     `unavailable AS ${x}unavailable, op AS ${x}op FROM ${changes} WHERE ${rows} AND key IN ${withheldKeys(source)}`;
   const completed =
     `SELECT ${x}topic, ${x}partition, ${x}key, max(${x}offset) AS ${x}newest_offset, ` +
@@ -263,7 +281,7 @@ function events(source: Source): string {
     `ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) AS ${x}next_${column}`;
   const own = (keys: string): string =>
     `SELECT topic AS ${x}topic, partition AS ${x}partition, key AS ${x}key, offset AS ${x}offset, ` +
-    `${OWN_STEP} AS ${x}step, after AS ${x}after, unavailable AS ${x}unavailable, op AS ${x}op, ts AS ${x}ts, ` +
+    `${OWN_STEP} AS ${x}step, ${carriedImage(source)} AS ${x}after, unavailable AS ${x}unavailable, op AS ${x}op, ts AS ${x}ts, ` +
     `tx_id AS ${x}tx_id, lsn AS ${x}lsn, ${next('ts')}, ${next('offset')} ` +
     `FROM ${changes} WHERE ${ofTable(source)} AND op != 't'${keys}`;
   const shown =

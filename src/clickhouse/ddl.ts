@@ -1,5 +1,6 @@
 /** The statements that make and widen what a mirrored table has in ClickHouse: its mirror, its view, the view of its changes. */
 import { changeExpression } from './change-expression';
+import { expressionByForms, PROFILE_FORMS, type ImageForms } from './image-forms';
 import { COUNT_COLUMN, HASH_COLUMN, isCounted, type MirrorColumn, type MirrorLayout } from './mirror-layout';
 import { columnComment, type MirrorStep } from './mirror-plan';
 import type { PartitionedTable } from '../model';
@@ -68,6 +69,8 @@ export interface MirrorPlace {
   readonly databases: Databases;
   /** `publicName` or what a route says. */
   readonly name: string;
+  /** How the images of the table in `changes` are written; as our profile writes them where that is not said. */
+  readonly forms?: ImageForms;
 }
 
 /**
@@ -146,11 +149,17 @@ function countedRows(layout: MirrorLayout, mirror: string): string {
   );
 }
 
-/** Creates or replaces the view of a table's changes: each once, with typed `old_` and `new_` columns. */
-export function createChangesViewSql({ layout, databases, name }: MirrorPlace): string {
+/**
+ * Creates or replaces the view of a table's changes: each once, with typed `old_` and `new_` columns.
+ * @param comment `changesViewComment`, with what tells definitions apart
+ */
+export function createChangesViewSql(
+  { layout, databases, name, forms = PROFILE_FORMS }: MirrorPlace,
+  comment: string = changesViewComment(layout),
+): string {
   const values = layout.columns.flatMap((column) => [
-    `${changeExpression(column, 'before')} AS ${quoteName(`old_${column.name}`)}`,
-    `${newValue(column)} AS ${quoteName(`new_${column.name}`)}`,
+    `${expressionByForms(column, 'before', forms, 'wire_schema')} AS ${quoteName(`old_${column.name}`)}`,
+    `${newValue(column, forms)} AS ${quoteName(`new_${column.name}`)}`,
   ]);
   const columns = ['topic', 'partition', 'offset', 'op', 'ts', 'tx_id', 'lsn', ...values];
   return (
@@ -158,13 +167,13 @@ export function createChangesViewSql({ layout, databases, name }: MirrorPlace): 
     `DEFINER = CURRENT_USER SQL SECURITY DEFINER ` +
     `AS SELECT ${columns.join(', ')} FROM ${quoteName(databases.machinery)}.changes ` +
     `WHERE schema = ${quoteText(layout.schema)} AND table = ${quoteText(layout.table)} AND redelivered = 0 ` +
-    `COMMENT ${quoteText(changesViewComment(layout))}`
+    `COMMENT ${quoteText(comment)}`
   );
 }
 
 /** A withheld value reads as NULL, [] or {}, not as Debezium's placeholder. */
-function newValue(column: MirrorColumn): string {
-  const value = changeExpression(column, 'after');
+function newValue(column: MirrorColumn, forms: ImageForms): string {
+  const value = expressionByForms(column, 'after', forms, 'wire_schema');
   const { form, array } = column.codec;
   if (!array && form === 'point') return value;
   const nothing = array || form === 'vector' ? '[]' : form === 'hstore' ? 'map()' : 'NULL';

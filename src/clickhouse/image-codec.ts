@@ -1,5 +1,5 @@
-/** Decides how a column's value is written in plain JSON: by the connector's modes and the type in the catalogue. */
-import type { ConnectorModes, SourceColumn } from '../model';
+/** Decides how a column's value is written in an image: by the record's own schema, else by the connector's modes and the type in the catalogue. */
+import type { ConnectorModes, SourceColumn, WireField } from '../model';
 import type { ImageCodec, Notation, WireCodec } from './mirror-type';
 
 /** The codec of values written in the way of our profile. */
@@ -7,10 +7,79 @@ export function profileCodec(codec: WireCodec): ImageCodec {
   return { ...codec, notation: 'profile', wireScale: 0 };
 }
 
-/** The codec of values written under these modes. `codec` is the column's own, `column` what the catalogue says of it. */
-export function imageCodec(codec: WireCodec, column: SourceColumn, modes: ConnectorModes): ImageCodec {
+/**
+ * How values of a column are written.
+ * @param codec the column's own
+ * @param column what the catalogue says of it
+ * @param field what the record's schema says of it; null for plain JSON
+ */
+export function imageCodec(
+  codec: WireCodec,
+  column: SourceColumn,
+  modes: ConnectorModes,
+  field: WireField | null = null,
+): ImageCodec {
+  const told = field === null ? null : toldBy(column.array ? (field.items ?? field) : field, column, modes);
+  if (told !== null) return { ...codec, ...told };
   const notation = notationOf(codec, column, modes);
   return { ...codec, notation, wireScale: notation === 'unscaled' ? wireScale(column) : 0 };
+}
+
+interface Told {
+  readonly notation: Notation;
+  readonly wireScale: number;
+}
+
+const TIME = 'io.debezium.time.';
+const CONNECT = 'org.apache.kafka.connect.data.';
+
+/** The notations that names of schemas stand for. */
+const BY_SEMANTIC = new Map<string, Notation>([
+  [`${TIME}Date`, 'profile'],
+  [`${TIME}MicroTime`, 'profile'],
+  [`${TIME}MicroTimestamp`, 'profile'],
+  [`${CONNECT}Date`, 'profile'],
+  [`${TIME}Time`, 'milliseconds'],
+  [`${TIME}Timestamp`, 'milliseconds'],
+  [`${CONNECT}Time`, 'milliseconds'],
+  [`${CONNECT}Timestamp`, 'milliseconds'],
+  [`${TIME}NanoTime`, 'nanoseconds'],
+  [`${TIME}NanoTimestamp`, 'nanoseconds'],
+  [`${TIME}IsoDate`, 'iso'],
+  [`${TIME}IsoTime`, 'iso'],
+  [`${TIME}IsoTimestamp`, 'iso'],
+  [`${TIME}MicroDuration`, 'duration'],
+  [`${TIME}Interval`, 'profile'],
+  ['io.debezium.data.VariableScaleDecimal', 'scaled'],
+]);
+
+/** What a field's schema says; null where it leaves the choice to the modes. */
+function toldBy({ type, semantic, parameters }: WireField, column: SourceColumn, modes: ConnectorModes): Told | null {
+  if (semantic === `${CONNECT}Decimal`) {
+    // The converter's own option is in no schema.
+    if (modes.decimalFormat === 'NUMERIC') return { notation: 'number', wireScale: 0 };
+    return { notation: 'unscaled', wireScale: Number(parameters['scale'] ?? 0) };
+  }
+  const known = BY_SEMANTIC.get(semantic ?? '');
+  if (known !== undefined) return { notation: known, wireScale: 0 };
+  const notation = notationOfType(type, column, modes);
+  return notation === null ? null : { notation, wireScale: 0 };
+}
+
+function notationOfType(type: WireField['type'], { base }: SourceColumn, modes: ConnectorModes): Notation | null {
+  switch (base) {
+    case 'numeric':
+    case 'money':
+      return type === 'double' ? 'number' : type === 'string' ? 'profile' : null;
+    case 'bytea':
+      if (type === 'bytes') return 'base64';
+      // Hexadecimal digits and base64 are both strings without a name.
+      return type === 'string' ? (modes.binary.startsWith('base64') ? 'base64' : 'profile') : null;
+    case 'hstore':
+      return type === 'map' ? 'object' : 'profile';
+    default:
+      return null;
+  }
 }
 
 function notationOf({ form }: WireCodec, column: SourceColumn, modes: ConnectorModes): Notation {

@@ -3,6 +3,7 @@ import type { TopicPartition } from '../model';
 import type { ClickHouse } from './client';
 import { quoteName, quoteText } from './ddl';
 import { orNull, slices, truthLookUps, type TruthLookUps } from './truth-look-ups';
+import type { WireSchemas } from './wire-schemas';
 
 /** What `changes` says of a partition below an offset. */
 export interface PartitionPast {
@@ -43,6 +44,8 @@ export interface AuditRow {
   readonly commitLsn: number;
   readonly snapshot: string;
   readonly offset: number;
+  /** `wire_schemas.id` in decimal digits. */
+  readonly wireId: string;
 }
 
 export interface LookUps extends TruthLookUps {
@@ -66,14 +69,14 @@ export function partitionKey({ topic, partition }: TopicPartition): string {
   return `${partition}@${topic}`;
 }
 
-export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
+export function lookUps(clickhouse: ClickHouse, machinery: string, wires: Pick<WireSchemas, 'read'>): LookUps {
   const changes = `${quoteName(machinery)}.changes`;
   const quarantine = `${quoteName(machinery)}.quarantine`;
   const resolutions = `${quoteName(machinery)}.quarantine_resolutions`;
   const at = ({ topic, partition }: TopicPartition): string =>
     `topic = ${quoteText(topic)} AND partition = ${partition}`;
   return {
-    ...truthLookUps(clickhouse, machinery),
+    ...truthLookUps(clickhouse, machinery, wires),
     async highest(partitions) {
       if (partitions.length === 0) return new Map();
       const wanted = partitions.map(({ topic, partition }) => `(${quoteText(topic)}, ${partition})`).join(', ');
@@ -135,7 +138,7 @@ export function lookUps(clickhouse: ClickHouse, machinery: string): LookUps {
     async rows(partition, from, to, limit) {
       const rows = await clickhouse.query<Record<string, string | null>>(
         `SELECT source, db, schema, table, op, key, before, after, toUnixTimestamp64Micro(ts) AS ts_us, toUnixTimestamp64Micro(captured_at) AS captured_us, ` +
-          `tx_id, tx_order, lsn, commit_lsn, snapshot, offset FROM ${changes} ` +
+          `tx_id, tx_order, lsn, commit_lsn, snapshot, offset, toString(wire_schema) AS wire_schema FROM ${changes} ` +
           `WHERE ${at(partition)} AND offset >= ${from} AND offset < ${to} AND redelivered != 2 ORDER BY offset LIMIT ${limit}`,
       );
       return rows.map(asAuditRow);
@@ -164,6 +167,7 @@ function asAuditRow(row: Record<string, string | null>): AuditRow {
     commitLsn: number('commit_lsn'),
     snapshot: text('snapshot'),
     offset: number('offset'),
+    wireId: text('wire_schema'),
   };
 }
 

@@ -1,8 +1,7 @@
 /** Mirrors and views as they stand in ClickHouse: made, widened, replaced, and known again by their comments and UUIDs. */
 import { createHash } from 'node:crypto';
 import { ServiceError, type TableCode } from '../errors';
-import { tableName, type PartitionedTable, type SourceTable } from '../model';
-import type { WideId } from '../plan/audit-rows';
+import { tableName, type PartitionedTable } from '../model';
 import type { ClickHouse } from './client';
 import type { Control } from './control';
 import {
@@ -17,7 +16,6 @@ import {
   mirrorStepSql,
   partitionsComment,
   publicName,
-  quoteName,
   quoteText,
   viewComment,
   type Databases,
@@ -25,6 +23,7 @@ import {
   type MirrorPlace,
 } from './ddl';
 import { atView, createLookBackSql, historyView, lookBackComment, type LookBackView } from './ddl-history';
+import type { ImageForms } from './image-forms';
 import type { TargetTable } from './insert';
 import { isCounted, type MirrorLayout } from './mirror-layout';
 import { planMirror, stepChange, type MirrorChange, type MirrorPlan, type StandingColumn } from './mirror-plan';
@@ -41,6 +40,8 @@ export interface WantedMirror {
   readonly mirror: 'keep' | 'rebuild';
   /** The record that showed the columns as they are; null where it was none. */
   readonly shownBy: ShownBy | null;
+  /** How the table's images in `changes` are written. */
+  readonly forms: ImageForms;
   /** Fills a new mirror from `changes` before anybody sees it. `layout` has the types that the table really has. */
   readonly fill: (shadow: TargetTable, layout: MirrorLayout) => Promise<void>;
 }
@@ -76,13 +77,17 @@ export interface MirrorStore {
   dropShadow(name: string): Promise<void>;
   /** The same for all of them, whoever makes them. */
   dropShadows(): Promise<void>;
-  /** The id under which `wire_schemas` says how the table's images are to be read. */
-  recordWireSchema(source: SourceTable): Promise<WideId>;
+  /** Brings the views of a mirror that stands in line with how images are written now. */
+  ensureViews(wanted: Pick<WantedMirror, 'layout' | 'view' | 'visible' | 'forms'>): Promise<void>;
 }
 
 interface Standing {
   readonly comment: string;
   readonly uuid: string;
+}
+
+function digestOf(definition: string): string {
+  return createHash('sha256').update(definition).digest('hex').slice(0, 16);
 }
 
 /** None for a table without a key: they follow rows by their key. */
@@ -92,7 +97,6 @@ function lookBackViews(place: MirrorPlace): LookBackView[] {
 }
 
 export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, control: Control): MirrorStore {
-  const recorded = new Set<string>();
   const shadows = mirrorShadows(clickhouse, databases.machinery);
 
   const find = async (database: string, name: string): Promise<Standing | null> => {
@@ -182,12 +186,22 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     const isOther = (standing: Standing | null, comment: string): boolean =>
       standing !== null && standing.comment !== comment;
     if (isOther(await find(databases.views, name), viewComment(layout))) return true;
-    if (isOther(await find(databases.machinery, changesViewName(name)), changesViewComment(layout))) return true;
+    const changesView = await find(databases.machinery, changesViewName(name));
+    const marked = changesView?.comment.replace(/ \([0-9a-f]{16}\)$/, '');
+    if (marked !== undefined && marked !== changesViewComment(layout)) return true;
     for (const view of lookBackViews(place)) {
       const standing = await find(databases.machinery, view.name);
       if (standing !== null && !standing.comment.startsWith(`${view.comment} (`)) return true;
     }
     return false;
+  };
+
+  /** A column's type may be the same and its expression another, so the definition is known by its digest. */
+  const ensureChangesView = async (place: MirrorPlace): Promise<void> => {
+    const comment = changesViewComment(place.layout);
+    const wanted = `${comment} (${digestOf(createChangesViewSql(place))})`;
+    const standing = await find(databases.machinery, changesViewName(place.name));
+    if (standing?.comment !== wanted) await clickhouse.command(createChangesViewSql(place, wanted));
   };
 
   const ensureViews = async (place: MirrorPlace, visible: readonly string[]): Promise<void> => {
@@ -196,11 +210,9 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     const actual = await columnTypes(databases.views, place.name);
     const same = actual.size === shown.length && shown.every(({ name, type }) => actual.get(name) === type);
     if (!same) await clickhouse.command(createViewSql({ ...place, layout }));
-    const changes = await columnTypes(databases.machinery, changesViewName(place.name));
-    if (!shown.every(({ name }) => changes.has(`new_${name}`)))
-      await clickhouse.command(createChangesViewSql({ ...place, layout }));
+    await ensureChangesView({ ...place, layout });
     for (const view of lookBackViews({ ...place, layout })) {
-      const digest = createHash('sha256').update(view.select).digest('hex').slice(0, 16);
+      const digest = digestOf(view.select);
       const standing = await find(databases.machinery, view.name);
       if (standing?.comment !== lookBackComment(view, digest))
         await clickhouse.command(createLookBackSql(place, view, digest), DDL_SETTINGS);
@@ -210,7 +222,7 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
   /** Null if another process made it meanwhile. */
   const makeAnew = async (wanted: WantedMirror): Promise<StandingMirror | null> => {
     const { layout, view, visible, shownBy } = wanted;
-    const place: MirrorPlace = { layout, databases, name: view };
+    const place: MirrorPlace = { layout, databases, name: view, forms: wanted.forms };
     const found = (await find(databases.machinery, mirrorName(view))) === null ? null : await plan(place);
     const table = await build(wanted);
     if (table === null) return null;
@@ -222,12 +234,12 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
   };
 
   const keep = async (
-    { layout, view, visible, shownBy }: WantedMirror,
+    { layout, view, visible, forms, shownBy }: WantedMirror,
     uuid: string,
   ): Promise<StandingMirror | OutdatedMirror> => {
     const found = await plan({ layout, databases, name: view });
     if (found.kind === 'rebuild') return { made: 'outdated', changes: found.changes };
-    const place: MirrorPlace = { layout: found.layout, databases, name: view };
+    const place: MirrorPlace = { layout: found.layout, databases, name: view, forms };
     await align(place, found, shownBy);
     await ensureViews(place, visible);
     return { table: targetTable(mirrorName(view), uuid), layout: found.layout, made: 'kept' };
@@ -264,32 +276,7 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     },
     dropShadow: (name) => shadows.drop(name),
     dropShadows: () => shadows.dropAll(),
-    async recordWireSchema(source) {
-      const definition = JSON.stringify({
-        wire: 'json',
-        schema: source.schema,
-        table: source.name,
-        columns: source.columns,
-        key: source.key,
-      });
-      const hash = createHash('sha256').update(definition).digest();
-      const id = { low: hash.readInt32LE(0), high: hash.readInt32LE(4) };
-      const text = hash.readBigUInt64LE(0).toString();
-      if (!recorded.has(text)) {
-        const values = [
-          text,
-          quoteText('json'),
-          quoteText(source.schema),
-          quoteText(source.name),
-          quoteText(definition),
-        ].join(', ');
-        await clickhouse.command(
-          `INSERT INTO ${quoteName(databases.machinery)}.wire_schemas (id, kind, schema, table, definition) VALUES (${values})`,
-        );
-        recorded.add(text);
-      }
-      return id;
-    },
+    ensureViews: ({ layout, view, visible, forms }) => ensureViews({ layout, databases, name: view, forms }, visible),
   };
 }
 

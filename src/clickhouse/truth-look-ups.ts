@@ -3,6 +3,8 @@ import type { TopicPartition } from '../model';
 import type { Truncation } from '../plan/truncation';
 import type { ClickHouse } from './client';
 import { quoteName, quoteText } from './ddl';
+import type { WireDefinition } from './wire-definition';
+import type { WireSchemas } from './wire-schemas';
 
 /** A row of `changes` as reconcile needs it. */
 export interface TruthEvent {
@@ -17,6 +19,8 @@ export interface TruthEvent {
   /** Microseconds since the epoch. */
   readonly tsUs: number;
   readonly unavailable: readonly string[];
+  /** How its images are written; null: as our profile writes them. */
+  readonly wire: WireDefinition | null;
 }
 
 export interface TableOf extends TopicPartition {
@@ -84,13 +88,22 @@ const KEYS_A_QUERY = 10_000;
 /** Pairs of key and offset of one query at most: each is an expression of its own. */
 const PAIRS_A_QUERY = 500;
 
-export function truthLookUps(clickhouse: ClickHouse, machinery: string): TruthLookUps {
+export function truthLookUps(
+  clickhouse: ClickHouse,
+  machinery: string,
+  wires: Pick<WireSchemas, 'read'>,
+): TruthLookUps {
   const changes = `${quoteName(machinery)}.changes`;
   const named = (schema: string, table: string): string =>
     `schema = ${quoteText(schema)} AND table = ${quoteText(table)}`;
   const ofTable = (of: TableOf): string =>
     `topic = ${quoteText(of.topic)} AND partition = ${of.partition} AND ${named(of.schema, of.table)}`;
-  const truths = async (sql: string): Promise<TruthEvent[]> => (await clickhouse.query<TruthRow>(sql)).map(asTruth);
+  const asTruths = async <T extends TruthRow>(rows: readonly T[]): Promise<(readonly [TruthEvent, T])[]> => {
+    const definitions = await wires.read(rows.map(({ wire_schema }) => wire_schema));
+    return rows.map((row) => [asTruth(row, definitions.get(row.wire_schema) ?? null), row]);
+  };
+  const truths = async (sql: string): Promise<TruthEvent[]> =>
+    (await asTruths(await clickhouse.query<TruthRow>(sql))).map(([truth]) => truth);
   const newestBelow = async (of: TableOf, keys: ReadonlyMap<string, number>, what: string): Promise<TruthEvent[]> => {
     const found: TruthEvent[] = [];
     for (const some of slices([...keys], PAIRS_A_QUERY)) {
@@ -128,7 +141,7 @@ export function truthLookUps(clickhouse: ClickHouse, machinery: string): TruthLo
         const rows = await clickhouse.query<TruthRow & TopicPartition>(
           `SELECT topic, partition, ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key, topic, partition`,
         );
-        found.push(...rows.map((row) => ({ ...asTruth(row), topic: row.topic, partition: row.partition })));
+        found.push(...(await asTruths(rows)).map(([truth, { topic, partition }]) => ({ ...truth, topic, partition })));
       }
       return found;
     },
@@ -159,13 +172,13 @@ export function truthLookUps(clickhouse: ClickHouse, machinery: string): TruthLo
     async countedPage(of, { from, alikeBeyond, page, pages }) {
       const rows = await clickhouse.query<TruthRow & { by: string }>(
         `SELECT '' AS key, max(o) AS offset, 'c' AS op, '' AS before, image AS after, argMax(l, o) AS lsn, argMax(x, o) AS tx_id, ` +
-          `argMax(c, o) AS commit_lsn, argMax(t, o) AS ts_us, []::Array(String) AS unavailable, sum(s) AS by FROM ` +
-          `(SELECT offset AS o, lsn AS l, tx_id AS x, commit_lsn AS c, toUnixTimestamp64Micro(ts) AS t, one.1 AS image, one.2 AS s ` +
+          `argMax(c, o) AS commit_lsn, argMax(t, o) AS ts_us, []::Array(String) AS unavailable, toString(w) AS wire_schema, sum(s) AS by FROM ` +
+          `(SELECT offset AS o, wire_schema AS w, lsn AS l, tx_id AS x, commit_lsn AS c, toUnixTimestamp64Micro(ts) AS t, one.1 AS image, one.2 AS s ` +
           `FROM ${changes} ARRAY JOIN [(before, -1), (after, 1)] AS one WHERE ${ofTable(of)} AND redelivered = 0 AND op != 't' ` +
           `AND NOT (op = 'r' AND lsn IS NULL) AND offset >= ${from} AND one.1 != '' AND cityHash64(one.1) % ${pages} = ${page}) ` +
-          `GROUP BY image, if(ifNull(l, 0) > ${alikeBeyond}, 0, o)`,
+          `GROUP BY image, w, if(ifNull(l, 0) > ${alikeBeyond}, 0, o)`,
       );
-      return rows.map((row) => ({ ...asTruth(row), by: Number(row.by) }));
+      return (await asTruths(rows)).map(([truth, { by }]) => ({ ...truth, by: Number(by) }));
     },
     async whereabouts(schema, table) {
       const rows = await clickhouse.query<{ topic: string; partition: number; rows: string }>(
@@ -189,7 +202,7 @@ export function truthLookUps(clickhouse: ClickHouse, machinery: string): TruthLo
 }
 
 const TRUTH =
-  'key, offset, op, before, after, lsn, tx_id, commit_lsn, toUnixTimestamp64Micro(ts) AS ts_us, unavailable';
+  'key, offset, op, before, after, lsn, tx_id, commit_lsn, toUnixTimestamp64Micro(ts) AS ts_us, unavailable, toString(wire_schema) AS wire_schema';
 
 interface TruthRow {
   key: string;
@@ -202,9 +215,10 @@ interface TruthRow {
   commit_lsn: string | null;
   ts_us: string;
   unavailable: string[];
+  wire_schema: string;
 }
 
-function asTruth(row: TruthRow): TruthEvent {
+function asTruth(row: TruthRow, wire: WireDefinition | null): TruthEvent {
   const { key, op, before, after, unavailable } = row;
   return {
     key,
@@ -212,6 +226,7 @@ function asTruth(row: TruthRow): TruthEvent {
     before,
     after,
     unavailable,
+    wire,
     offset: Number(row.offset),
     lsn: orNull(row.lsn),
     txId: orNull(row.tx_id),

@@ -2,6 +2,7 @@
 import type { AuditRow, LookUps } from '../clickhouse/look-ups';
 import type { TopicPartition } from '../model';
 import { ChangeBlock } from '../plan/change-block';
+import { wireReference } from './table-wires';
 
 const ROWS_A_BLOCK = 20_000;
 
@@ -37,7 +38,8 @@ function append(block: ChangeBlock, row: AuditRow): void {
   const range = (start: number, end: number): { start: number; end: number } =>
     start === end ? { start: -1, end: -1 } : { start, end };
   const index = block.tableIndex({ source, db, schema, name: table });
-  block.append({ ...row, op: row.op.charCodeAt(0), table: index }, bytes, {
+  const wireSchema = block.wireSchemaIndex(wireReference(row.wireId));
+  block.append({ ...row, op: row.op.charCodeAt(0), table: index, wireSchema }, bytes, {
     key: range(0, keyEnd),
     before: range(keyEnd, beforeEnd),
     after: range(beforeEnd, bytes.length),

@@ -1,7 +1,7 @@
 /** Reads the images of a table's share of a block, and of `changes`, into rows and events; keeps what could not be read. */
 import type { StringColumn } from '../clickhouse/column-string';
 import type { TruthEvent } from '../clickhouse/truth-look-ups';
-import { TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
+import { TRANSCODED, UNKNOWN_FIELD, type Transcoder } from '../debezium/transcode';
 import { OP } from '../model';
 import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
 import type { FoldEvent } from '../plan/fold';
@@ -26,6 +26,8 @@ export interface TableShare {
   readonly source: BlockTable;
   /** Rows of the block, in offset order. */
   readonly rows: readonly number[];
+  /** For images of the block, by the index into its wire schemas: one for each that rows of the table have. */
+  readonly transcoders: readonly (Transcoder | undefined)[];
 }
 
 function originOf(block: ChangeBlock, row: number): RowOrigin {
@@ -38,6 +40,8 @@ function originOf(block: ChangeBlock, row: number): RowOrigin {
 }
 
 interface ImageRange {
+  /** For images written as this one is. */
+  readonly transcoder: Transcoder | undefined;
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
@@ -53,7 +57,9 @@ interface What {
 export class ImageReader {
   readonly rows: MirrorRows;
   readonly bad: BadRecord[] = [];
-  stale = false;
+  /** A field that the layout does not know; null while there is none. */
+  unknownField: string | null = null;
+  private failedColumn = '';
   private readonly share: TableShare;
   private readonly at: LookedAt;
 
@@ -70,11 +76,12 @@ export class ImageReader {
     const source = present ? block.after : block.has(block.before, row) ? block.before : block.key;
     const names = withheld.get(row) ?? [];
     const place = { lsn: block.lsn(row), txId: block.txIds[row] ?? -1 };
-    const image = { bytes: source.bytes, start: source.start(row), end: source.end(row) };
+    const transcoder = this.share.transcoders[block.wireSchemaOf[row] ?? 0];
+    const image = { transcoder, bytes: source.bytes, start: source.start(row), end: source.end(row) };
     const read = this.readAt(image, place, { present, names });
     if (read === 'gone') return null;
     if (read !== null) return this.event(originOf(block, row), present, read);
-    this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.share.table.transcoder.failedColumn));
+    this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.failedColumn));
     return null;
   }
 
@@ -82,7 +89,8 @@ export class ImageReader {
   ofTruth(truth: TruthEvent): FoldEvent | null {
     const present = truth.op !== 'd';
     const bytes = Buffer.from(present ? truth.after : truth.before === '' ? truth.key : truth.before, 'utf8');
-    const read = this.readAt({ bytes, start: 0, end: bytes.length }, truth, { present, names: truth.unavailable });
+    const image = { transcoder: this.share.table.readers.of(truth.wire), bytes, start: 0, end: bytes.length };
+    const read = this.readAt(image, truth, { present, names: truth.unavailable });
     return read === null || read === 'gone' ? null : this.event(truth, present, read);
   }
 
@@ -91,10 +99,10 @@ export class ImageReader {
     const { block } = this.at;
     const images = block[which];
     const place = { lsn: block.lsn(row), txId: block.txIds[row] ?? -1 };
-    const image = { bytes: images.bytes, start: images.start(row), end: images.end(row) };
+    const transcoder = this.share.transcoders[block.wireSchemaOf[row] ?? 0];
+    const image = { transcoder, bytes: images.bytes, start: images.start(row), end: images.end(row) };
     const read = this.readAt(image, place, { present: true, names: [] });
-    if (read === null)
-      this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.share.table.transcoder.failedColumn));
+    if (read === null) this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.failedColumn));
     if (read === null || read === 'gone') return null;
     return { image: this.rows.rowCount - 1, origin: originOf(block, row) };
   }
@@ -127,18 +135,19 @@ export class ImageReader {
     for (const guess of ['likely', 'other'] as const) {
       const then = earlier.read(bytes, place, what.names, guess);
       if (then === null) return 'gone';
-      const range = { bytes: then.bytes, start: 0, end: then.bytes.length };
+      const range = { ...image, bytes: then.bytes, start: 0, end: then.bytes.length };
       if (this.read(range, { ...what, names: then.withheld }) !== null) return then.withheld;
     }
     return null;
   }
 
-  private read({ bytes, start, end }: ImageRange, { present, names }: What): true | null {
-    const { transcoder } = this.share.table;
+  private read({ transcoder, bytes, start, end }: ImageRange, { present, names }: What): true | null {
+    if (transcoder === undefined) return null;
     const outcome = present
       ? transcoder.append(bytes, start, end, this.rows, names.length === 0 ? undefined : new Set(names))
       : transcoder.appendKey(bytes, start, end, this.rows);
-    if (outcome === UNKNOWN_FIELD) this.stale = true;
+    this.failedColumn = transcoder.failedColumn;
+    if (outcome === UNKNOWN_FIELD) this.unknownField = this.failedColumn;
     return outcome === TRANSCODED ? true : null;
   }
 

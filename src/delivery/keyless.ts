@@ -81,7 +81,7 @@ export async function buildCounted(
   const counted = share.rows
     .filter((row) => at.redelivered[row] !== 1 && (at.block.offsets[row] ?? 0) >= above)
     .flatMap((row) => countedOf(at.block, row, images));
-  if (images.stale) return { kind: 'stale' };
+  if (images.unknownField !== null) return { kind: 'stale', field: images.unknownField };
   const signed = await countOver(images.rows, counted, {
     layout: share.table.layout,
     target: share.table,

@@ -2,7 +2,7 @@
 import type { StringColumn } from '../clickhouse/column-string';
 import type { LookUps } from '../clickhouse/look-ups';
 import type { TableOf } from '../clickhouse/truth-look-ups';
-import { TRANSCODED, UNKNOWN_FIELD, type Outcome } from '../debezium/transcode';
+import { TRANSCODED, UNKNOWN_FIELD, UNREADABLE, type Outcome } from '../debezium/transcode';
 import { OP } from '../model';
 import type { BadRecord } from '../plan/change-block';
 import { foldOver, type FoldEvent } from '../plan/fold';
@@ -14,10 +14,10 @@ import { eventsOfChangesFor, findCarrier, type Carrier, type EventSource } from 
 import { ImageReader, type LookedAt, type TableShare } from './image-reader';
 import type { MirroredTable } from './ports';
 
-/** `stale`: an image has a field the layout does not know. `unfit`: an image cannot be appended, so the block must merge. */
+/** `stale`: an image has this field, which the layout does not know. `unfit`: an image cannot be appended, so the block must merge. */
 export type Built =
   | { readonly kind: 'built'; readonly signed: SignedRows; readonly bad: readonly BadRecord[] }
-  | { readonly kind: 'stale' }
+  | { readonly kind: 'stale'; readonly field: string }
   | { readonly kind: 'unfit' };
 
 interface CurrentRows {
@@ -32,7 +32,7 @@ export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, po
     mode === 'merge'
       ? await mergeEvents(share, at, images, ports.lookUps)
       : await reconcileEvents(share, at, images, ports.lookUps);
-  if (images.stale) return { kind: 'stale' };
+  if (images.unknownField !== null) return { kind: 'stale', field: images.unknownField };
   const rowOfKey = new Map(events.map(({ key, image }) => [key, image]));
   const standing = await ports.currentRows(share.table, images.rows, [...rowOfKey.values()]);
   const byKey = new Map<string, number>();
@@ -59,11 +59,14 @@ function withheldNames({ table }: TableShare, { withheld }: FoldEvent): string {
 }
 
 /** −before, +after, straight from the bytes. */
-function append({ table, rows }: TableShare, { block, redelivered }: LookedAt): Built {
+function append({ table, rows, transcoders }: TableShare, { block, redelivered }: LookedAt): Built {
   const signed = workspaceOf(block).rowsOf(table.layout);
   const origin = { offset: 0, commitLsn: 0, lsn: 0, tsUs: 0 };
+  let transcoder = transcoders[0];
   const take = (images: StringColumn, row: number, sign: 1 | -1): Outcome => {
-    const outcome = table.transcoder.append(images.bytes, images.start(row), images.end(row), signed.rows);
+    transcoder = transcoders[block.wireSchemaOf[row] ?? 0];
+    if (transcoder === undefined) return UNREADABLE;
+    const outcome = transcoder.append(images.bytes, images.start(row), images.end(row), signed.rows);
     if (outcome !== TRANSCODED) return outcome;
     origin.offset = block.offsets[row] ?? 0;
     origin.commitLsn = block.commitLsn(row);
@@ -77,7 +80,7 @@ function append({ table, rows }: TableShare, { block, redelivered }: LookedAt): 
     let outcome: Outcome = TRANSCODED;
     if (block.ops[row] === OP.u || block.ops[row] === OP.d) outcome = take(block.before, row, -1);
     if (outcome === TRANSCODED && block.ops[row] !== OP.d) outcome = take(block.after, row, 1);
-    if (outcome === UNKNOWN_FIELD) return { kind: 'stale' };
+    if (outcome === UNKNOWN_FIELD) return { kind: 'stale', field: transcoder?.failedColumn ?? '' };
     if (outcome !== TRANSCODED) return { kind: 'unfit' };
   }
   return { kind: 'built', signed, bad: [] };

@@ -8,12 +8,14 @@ import { classifyByCode, retry } from '../retry';
 function outsideOf(code: ErrorCode): Outside {
   if (code.startsWith('KAFKA')) return 'Kafka';
   if (code.startsWith('REGISTRY')) return 'registry';
+  if (code.startsWith('CONNECT')) return 'Kafka Connect';
   return code.startsWith('POSTGRES') ? 'PostgreSQL' : 'ClickHouse';
 }
 
 const TAGS = {
   ClickHouse: 'clickhouse-waiting',
   Kafka: 'kafka-waiting',
+  'Kafka Connect': 'connect-waiting',
   PostgreSQL: 'postgres-waiting',
   registry: 'registry-waiting',
 } as const;

@@ -8,12 +8,13 @@ import type { Transcoder } from '../debezium/transcode';
 import type { Emit } from '../events';
 import type { EarlierImages } from './table-past';
 import type { Log } from '../kafka/log';
-import type { TopicPartition } from '../model';
+import type { TopicPartition, WireSchema } from '../model';
 import type { WideId } from '../plan/audit-rows';
 import type { BlockTable } from '../plan/change-block';
 import type { PartitionMarks } from '../plan/marks';
 import type { MirrorRows } from '../plan/mirror-rows';
 import type { Holder, Taken } from './group-leases';
+import type { ImageReaders } from './image-readers';
 import type { RebuildMarks } from './rebuild-marks';
 import type { Schemas } from './schemas';
 
@@ -22,7 +23,8 @@ export interface MirroredTable {
   /** `schema.table` of the source. */
   readonly name: string;
   readonly layout: MirrorLayout;
-  readonly transcoder: Transcoder;
+  /** For images in `changes`, by their wire schema. */
+  readonly readers: ImageReaders;
   readonly target: TargetTable;
   /** REPLICA IDENTITY FULL by the catalogue: `before` is the whole row. */
   readonly wholeBefore: boolean;
@@ -33,7 +35,19 @@ export interface MirroredTable {
 /** A source table as the delivery sees it: always audited, mirrored where it can be. */
 export interface OpenTable {
   readonly mirrored: MirroredTable | null;
-  readonly wireSchema: WideId;
+  /**
+   * How rows with this schema are written; null for plain JSON, which has none. It is kept in `wire_schemas`, and the views
+   * know it, before this resolves, so that no row refers to what is not there.
+   */
+  wire(schema: WireSchema | null): Promise<RowWire>;
+}
+
+/** How some rows of a table are written. */
+export interface RowWire {
+  /** Their `changes.wire_schema`. */
+  readonly id: WideId;
+  /** For their images; null where the table is not mirrored. */
+  readonly transcoder: Transcoder | null;
 }
 
 /** Gets a table for this process alone while its mirror is made as `shadow`. */

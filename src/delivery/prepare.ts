@@ -19,7 +19,7 @@ import { markForgotten, withoutForgotten } from './forgotten-rows';
 import type { LookedAt, TableShare } from './image-reader';
 import { buildCounted, countedFrom } from './keyless';
 import { buildShare, type Built } from './mirror-block';
-import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable, TableNeed } from './ports';
+import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable, RowWire, TableNeed } from './ports';
 
 /** What the delivery knows of a partition when it prepares a block. */
 export interface BlockContext {
@@ -92,7 +92,8 @@ export async function prepareBlock(
   const shares = mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];
   const unread = withoutForgotten([...block.bad, ...shares.flatMap((share) => share.bad)], context.marks.forgotten);
   const bad = unread.filter(({ offset }) => !present.quarantine.has(offset));
-  const facts = { redelivered, withheld, wireSchemas: opened.map((table) => table.wireSchema) };
+  const wires = await Promise.all(opened.map((table, index) => wiresOf(table, block, index)));
+  const facts = { redelivered, withheld, wireSchemas: wires.map((some) => some.map((wire) => wire?.id)) };
   const audit = auditRows(block, facts, present.changes, workspaceOf(block).audit);
   const constants = [
     ['topic', quoteText(topic)],
@@ -172,6 +173,16 @@ function needOf(block: ChangeBlock, table: number, { topic, partition, start }: 
   return { upTo, shownBy: { topic, partition, offset: first < 0 ? start : first } };
 }
 
+/** How the rows of a table in the block are written, by the index into the block's wire schemas; those that none has are left out. */
+async function wiresOf(table: OpenTable, block: ChangeBlock, index: number): Promise<(RowWire | undefined)[]> {
+  const { wireSchemas } = block;
+  if (wireSchemas.length === 1) return [await table.wire(wireSchemas[0] ?? null)];
+  const used = new Set<number>();
+  for (let row = 0; row < block.rowCount; row++)
+    if (block.tableOf[row] === index) used.add(block.wireSchemaOf[row] ?? 0);
+  return Promise.all(wireSchemas.map(async (schema, wire) => (used.has(wire) ? table.wire(schema) : undefined)));
+}
+
 interface Building {
   readonly context: BlockContext;
   readonly ports: Ports;
@@ -214,7 +225,9 @@ async function buildOne(
     const table = opened[of.index]?.mirrored ?? null;
     if (table === null) return [];
     const { block, redelivered, withheld } = looked;
-    const share: TableShare = { table, source: of.source, rows: of.rows };
+    const wires = await wiresOf(opened[of.index] as OpenTable, block, of.index);
+    const transcoders = wires.map((wire) => wire?.transcoder ?? undefined);
+    const share: TableShare = { table, source: of.source, rows: of.rows, transcoders };
     const mode = chooseMode({
       block,
       rows: of.rows,
@@ -241,7 +254,7 @@ async function buildOne(
       return [
         { table, mode: written.mode, rows: mirrorColumns(built.signed), bad: built.bad, emptied: written.emptied },
       ];
-    ports.tables.refresh(of.source, table.transcoder.failedColumn);
+    if (built.kind === 'stale') ports.tables.refresh(of.source, built.field);
     opened[of.index] = await ports.tables.open(of.source, needOf(block, of.index, context));
   }
 }

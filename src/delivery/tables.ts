@@ -5,19 +5,24 @@ import type { TargetTable } from '../clickhouse/insert';
 import { ignoreFields, type MirrorLayout } from '../clickhouse/mirror-layout';
 import type { MirrorStore, OutdatedMirror, StandingMirror, WantedMirror } from '../clickhouse/mirror-store';
 import type { ShownBy } from '../clickhouse/schema-changes';
-import { compileTranscoder } from '../debezium/transcode';
-import { tableName, type PartitionedTable } from '../model';
+import type { WireSchemas } from '../clickhouse/wire-schemas';
+import { tableName, type ConnectorModes, type PartitionedTable } from '../model';
 import type { BlockTable } from '../plan/change-block';
 import type { Taken } from './group-leases';
+import { createImageReaders } from './image-readers';
 import { patiently } from './patience';
 import { MirrorOutdated, type OpenTable, type Tables, type TakeTable } from './ports';
 import { createTableLeases } from './table-leases';
 import type { Known, Look, TableKnowledge } from './table-knowledge';
 import { earlierImages, type EarlierImages } from './table-past';
+import { formsOf, tableWires, type MirrorWires, type TableWiresOptions } from './table-wires';
 
 export interface TablesOptions {
   readonly knowledge: TableKnowledge;
   readonly store: MirrorStore;
+  readonly wires: WireSchemas;
+  /** How the connector writes plain JSON. */
+  readonly modes: ConnectorModes;
   /** `schema.table` to the name of its view; null: audited, not mirrored. */
   readonly routes: ReadonlyMap<string, string | null>;
   /** Fills a new mirror from `changes`; how many keys were lost. */
@@ -54,7 +59,7 @@ const REASONS: Record<TableCode, string> = {
   TABLE_COLUMN_RESERVED: 'it has a column with the name of a column of the mirror itself (_sign, _offset and the like)',
 };
 
-export function createTables({ knowledge, store, routes, fill, emit, signal }: TablesOptions): Tables {
+export function createTables({ knowledge, store, wires, modes, routes, fill, emit, signal }: TablesOptions): Tables {
   const entries = new Map<string, Entry>();
   /** View name to source table: the first that takes a name keeps it. */
   const takenBy = new Map<string, string>();
@@ -75,23 +80,25 @@ export function createTables({ knowledge, store, routes, fill, emit, signal }: T
   ): Promise<OpenTable> => {
     const name = tableName(table);
     const route = routes.get(name);
-    const audited: OpenTable = { mirrored: null, wireSchema: { low: 0, high: 0 } };
+    const known = typeof found === 'string' ? null : found.source;
+    const writing: TableWiresOptions = { source: known, schema: table.schema, table: table.name, modes, wires };
+    const audited: OpenTable = { mirrored: null, wire: tableWires(writing, null, null) };
     if (route === null) return audited;
     if (typeof found === 'string') {
       refuse(name, found);
       return audited;
     }
     const { layout, source, versions } = found;
-    const wireSchema = await patiently(() => store.recordWireSchema(source), { signal, emit });
     const view = route ?? store.viewName(table.schema, table.name);
     if ((takenBy.get(view) ?? name) !== name) {
       refuse(name, 'TABLE_NAME_TAKEN');
-      return { mirrored: null, wireSchema };
+      return audited;
     }
     takenBy.set(view, name);
     const earlier = earlierImages(versions);
     const visible = source.columns.map((column) => column.name);
-    const wanted = { layout, view, visible, shownBy };
+    const forms = await patiently(() => formsOf(layout, writing), { signal, emit });
+    const wanted = { layout, view, visible, forms, shownBy };
     const standing =
       take === null
         ? await patiently(
@@ -102,22 +109,18 @@ export function createTables({ knowledge, store, routes, fill, emit, signal }: T
         : await replaceMirror(table, wanted, { take, earlier });
     if (typeof standing === 'string') {
       refuse(name, standing);
-      return { mirrored: null, wireSchema };
+      return audited;
     }
     if (standing.made === 'outdated') throw new MirrorOutdated(table);
     if (standing.made === 'created') emit({ tag: 'table-mirrored', table: name, view });
     if (source.leafOf !== undefined) await joinLeaves(source.leafOf);
     const wholeBefore = source.identity === 'full';
+    const actual = standing.layout;
+    const readers = createImageReaders(actual);
+    const show: MirrorWires['show'] = (now) => store.ensureViews({ layout: actual, view, visible, forms: now });
     return {
-      wireSchema,
-      mirrored: {
-        name,
-        layout: standing.layout,
-        transcoder: compileTranscoder(standing.layout),
-        target: standing.table,
-        wholeBefore,
-        earlier,
-      },
+      wire: tableWires(writing, { layout: actual, readers, show }, forms),
+      mirrored: { name, layout: actual, readers, target: standing.table, wholeBefore, earlier },
     };
   };
 
@@ -148,7 +151,7 @@ export function createTables({ knowledge, store, routes, fill, emit, signal }: T
   /** The shadow is made before the table is taken: so says the argument in `group-leases.ts`. */
   const replaceMirror = async (
     table: BlockTable,
-    wanted: Pick<WantedMirror, 'layout' | 'view' | 'visible' | 'shownBy'>,
+    wanted: Pick<WantedMirror, 'layout' | 'view' | 'visible' | 'forms' | 'shownBy'>,
     { take, earlier }: { take: TakeTable; earlier: EarlierImages | null },
   ): Promise<StandingMirror | TableCode | OutdatedMirror> => {
     let taken: Taken | null = null;

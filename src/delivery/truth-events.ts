@@ -1,10 +1,11 @@
 /** The newest events of keys, as `changes` has them, as what the keys' rows should be: for mirrors made anew and for repairs. */
 import { ignoreFields, type MirrorLayout } from '../clickhouse/mirror-layout';
 import type { TableOf, TruthEvent, TruthLookUps } from '../clickhouse/truth-look-ups';
-import { compileTranscoder, TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
+import { TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
 import type { FoldEvent } from '../plan/fold';
 import type { MirrorRows, RowRef } from '../plan/mirror-rows';
 import { eventsOfChangesFor, findCarrier } from './carrier';
+import { createImageReaders } from './image-readers';
 import type { EarlierImages, ReadImage } from './table-past';
 
 /**
@@ -16,26 +17,30 @@ export type TruthReader = (truth: TruthEvent, images: MirrorRows, row: 'present'
 /** Reads images of any age: a field that the layout does not know belongs to a column that was dropped since, and is read over. */
 export function createTruthReader(layout: MirrorLayout, earlier: EarlierImages | null): TruthReader {
   const ignored = new Set<string>();
-  let transcoder = compileTranscoder(layout);
-  const append = ({ bytes, withheld }: ReadImage, images: MirrorRows, row: 'present' | 'absent'): number | null => {
+  let readers = createImageReaders(layout);
+  const append = (
+    { bytes, withheld }: ReadImage,
+    { truth, images, row }: { truth: TruthEvent; images: MirrorRows; row: 'present' | 'absent' },
+  ): number | null => {
     const names = withheld.length === 0 ? undefined : new Set(withheld);
     for (;;) {
+      const transcoder = readers.of(truth.wire);
       const outcome =
         row === 'present'
           ? transcoder.append(bytes, 0, bytes.length, images, names)
           : transcoder.appendKey(bytes, 0, bytes.length, images);
       if (outcome !== UNKNOWN_FIELD) return outcome === TRANSCODED ? images.rowCount - 1 : null;
       ignored.add(transcoder.failedColumn);
-      transcoder = compileTranscoder(ignoreFields(layout, ignored));
+      readers = createImageReaders(ignoreFields(layout, ignored));
     }
   };
   return (truth, images, row) => {
     const own = { bytes: Buffer.from(imageOf(truth), 'utf8'), withheld: truth.unavailable };
-    if (earlier === null || truth.lsn > earlier.newestBeyond) return append(own, images, row);
+    if (earlier === null || truth.lsn > earlier.newestBeyond) return append(own, { truth, images, row });
     for (const guess of ['likely', 'other'] as const) {
       const then = earlier.read(own.bytes, truth, truth.unavailable, guess);
       if (then === null) return 'gone';
-      const read = append(then, images, row);
+      const read = append(then, { truth, images, row });
       if (read !== null) return read;
     }
     return null;

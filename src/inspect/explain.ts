@@ -1,12 +1,13 @@
 /** Explains what becomes of one record, step by step, with the very code that delivers it. Values only where asked for. */
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
+import { codecsOf } from '../clickhouse/wire-definition';
 import { compileTranscoder, TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
 import type { KnownSchemas } from '../debezium/open-record';
 import type { SchemaRef } from '../debezium/schema-header';
 import { withheldColumns } from '../debezium/withheld';
 import { describeBad } from '../delivery/bad-record';
 import { keptChunk, type KeptRecord } from '../delivery/kept-records';
-import { OP, tableName, type SourceTable, type TopicPartition } from '../model';
+import { OP, tableName, type ConnectorModes, type SourceTable, type TopicPartition } from '../model';
 import { createGatherer, type Filter } from '../pipeline';
 import type { ChangeBlock } from '../plan/change-block';
 import { MirrorRows } from '../plan/mirror-rows';
@@ -141,7 +142,7 @@ export function explainTypes(
   block: ChangeBlock,
   source: SourceTable,
   layout: MirrorLayout,
-  placeholder: string,
+  { placeholder, modes }: { placeholder: string; modes: ConnectorModes },
 ): Typed {
   const op = block.ops[0];
   const lines = source.columns.map(({ name, type }) => {
@@ -150,7 +151,8 @@ export function explainTypes(
     return `${name}: ${type} → ${column === undefined ? 'not mirrored' : column.type}${inKey}`;
   });
   if (op === OP.t) return { step: { step: 'types', lines }, images: null };
-  const transcoder = compileTranscoder(layout);
+  const fields = block.wireSchemaAt(0)?.fields ?? null;
+  const transcoder = compileTranscoder(layout, codecsOf(layout, { columns: source.columns, modes, fields }));
   const rows = new MirrorRows(layout);
   const deleted = op === OP.d;
   const image = deleted ? (block.has(block.before, 0) ? block.before : block.key) : block.after;

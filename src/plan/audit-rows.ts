@@ -14,8 +14,8 @@ export interface WideId {
 export interface AuditFacts {
   readonly redelivered: Uint8Array;
   readonly withheld: ReadonlyMap<number, readonly string[]>;
-  /** For each table of the block. */
-  readonly wireSchemas: readonly WideId[];
+  /** For each table of the block, by the index into the block's wire schemas. */
+  readonly wireSchemas: readonly (readonly (WideId | undefined)[])[];
 }
 
 export interface BlockColumns {
@@ -165,30 +165,36 @@ function describe(block: ChangeBlock, facts: AuditFacts, rows: Iterable<number>)
   const [only, second] = block.tables;
   if (only !== undefined && second === undefined) {
     uniform.push(['source', only.source], ['db', only.db], ['schema', only.schema], ['table', only.name]);
-    uniform.push(['wire_schema', wideNumber(facts.wireSchemas[0] ?? NO_ID)]);
+    const [id, other] = (facts.wireSchemas[0] ?? []).filter((one) => one !== undefined);
+    if (other === undefined) uniform.push(['wire_schema', wideNumber(id ?? NO_ID)]);
+    else columns.push(wireColumn(block, facts, rows));
   } else columns.push(...tableColumns(block, facts, rows));
   if (block.snapshotLabels.length === 1) uniform.push(['snapshot', block.snapshotLabels[0] ?? '']);
   else columns.push({ name: 'snapshot', column: textColumn(rows, (row) => block.snapshotAt(row)) });
-  if (!facts.redelivered.includes(1)) uniform.push(['redelivered', 0]);
+  if (facts.redelivered.every((flag) => flag === 0)) uniform.push(['redelivered', 0]);
   else columns.push({ name: 'redelivered', column: flags(rows, facts.redelivered) });
   if (facts.withheld.size === 0) uniform.push(['unavailable', []]);
   else columns.push({ name: 'unavailable', column: withheldNames(rows, facts.withheld) });
   return { columns, uniform };
 }
 
-function tableColumns(block: ChangeBlock, { wireSchemas }: AuditFacts, rows: Iterable<number>): NamedColumn[] {
-  const of = (row: number): BlockTable | undefined => block.tables[block.tableOf[row] ?? 0];
+function wireColumn(block: ChangeBlock, { wireSchemas }: AuditFacts, rows: Iterable<number>): NamedColumn {
   const wire = new FixedColumn('UInt64', 8);
   for (const row of rows) {
-    const { low, high } = wireSchemas[block.tableOf[row] ?? 0] ?? NO_ID;
+    const { low, high } = wireSchemas[block.tableOf[row] ?? 0]?.[block.wireSchemaOf[row] ?? 0] ?? NO_ID;
     wire.appendWords(low, high);
   }
+  return { name: 'wire_schema', column: wire };
+}
+
+function tableColumns(block: ChangeBlock, facts: AuditFacts, rows: Iterable<number>): NamedColumn[] {
+  const of = (row: number): BlockTable | undefined => block.tables[block.tableOf[row] ?? 0];
   return [
     { name: 'source', column: textColumn(rows, (row) => of(row)?.source ?? '') },
     { name: 'db', column: textColumn(rows, (row) => of(row)?.db ?? '') },
     { name: 'schema', column: textColumn(rows, (row) => of(row)?.schema ?? '') },
     { name: 'table', column: textColumn(rows, (row) => of(row)?.name ?? '') },
-    { name: 'wire_schema', column: wire },
+    wireColumn(block, facts, rows),
   ];
 }
 

@@ -67,6 +67,7 @@ const FOLDS: { readonly [T in Tag]?: (state: State, event: Of<T>, nowMs: number)
   'kafka-waiting': (state, event, nowMs) => {
     wait(state, 'Kafka', event, nowMs);
   },
+  'connect-waiting': (state, event, nowMs) => wait(state, 'Kafka Connect', event, nowMs),
   'postgres-waiting': (state, event, nowMs) => wait(state, 'PostgreSQL', event, nowMs),
   'registry-waiting': (state, event, nowMs) => wait(state, 'registry', event, nowMs),
   'back-again': (state, { outside }) => void state.waiting.delete(outside),

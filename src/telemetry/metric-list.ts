@@ -141,7 +141,7 @@ export const METRICS: readonly Metric[] = [
     ({ state }) => [...state.tables.values()].filter(({ notMirrored }) => notMirrored !== null).length,
   ),
   gauges('waiting', '1 while the service waits for this part.', ['outside'], ({ state }) =>
-    (['ClickHouse', 'Kafka', 'PostgreSQL', 'registry'] as const).map((outside) => ({
+    (['ClickHouse', 'Kafka', 'Kafka Connect', 'PostgreSQL', 'registry'] as const).map((outside) => ({
       labels: { outside },
       value: Number(state.waiting.has(outside)),
     })),

@@ -21,7 +21,7 @@ export function slowPart(state: State, nowMs: number): Slow {
   const away = [...state.waiting.values()].sort((a, b) => a.since - b.since)[0];
   if (away !== undefined)
     return {
-      stage: away.outside === 'registry' ? 'service' : away.outside,
+      stage: away.outside === 'registry' || away.outside === 'Kafka Connect' ? 'service' : away.outside,
       why: `${away.outside} does not answer for ${seconds(nowMs - away.since)} (${away.code})`,
     };
   if (!state.joined) {

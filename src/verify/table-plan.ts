@@ -1,5 +1,5 @@
 /** What of a table is compared, and the statements that ask both sides for it. */
-import { changeExpression } from '../clickhouse/change-expression';
+import { expressionByForms, type ImageForms } from '../clickhouse/image-forms';
 import { isCounted, type MirrorColumn, type MirrorLayout } from '../clickhouse/mirror-layout';
 import { quoteName, quoteText } from '../clickhouse/quote';
 import type { SourceColumn, SourceTable } from '../model';
@@ -28,6 +28,8 @@ export interface TablePlace {
   /** Qualified and quoted. */
   readonly mirror: string;
   readonly changes: string;
+  /** How the images of the table in `changes` are written. */
+  readonly forms: ImageForms;
 }
 
 /** Part of a table: rows by a hash of their key, so that both sides choose alike whatever their collations. */
@@ -91,7 +93,7 @@ const PLAIN = new Set([
 
 /** The plan; a text says why the table cannot be compared. `standing`: the columns that the mirror has. */
 export function planTable(place: TablePlace, layout: MirrorLayout, standing: ReadonlySet<string>): TablePlan | string {
-  const { source, mirror, changes } = place;
+  const { source, mirror, changes, forms } = place;
   if (isCounted(layout)) return 'tables without a key are not compared yet';
   const notCompared: NotCompared[] = layout.omitted.map(({ name, reason }) => ({
     column: name,
@@ -130,7 +132,12 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     cells: `[${compared.map((one) => `if(${isNull(one)}, NULL, ${mirrorText(one.column, one.base, value(one))})`).join(', ')}]::Array(Nullable(String))`,
   });
   const own = rowOf(({ column }) => quoteName(column.name), mirrorNull);
-  const image = rowOf(({ column }) => changeExpression(column, 'row_image'), imageNull);
+  const image = rowOf(({ column }) => expressionByForms(column, 'row_image', forms, 'wire_schema'), imageNull);
+  // An envelope that is in Kafka only is taken for one that is written as the newest in `changes`.
+  const stranger = rowOf(
+    ({ column }) => expressionByForms(column, 'row_image', { ...forms, others: [] }, 'wire_schema'),
+    imageNull,
+  );
   const standingRows = `FROM ${mirror} FINAL WHERE _sign = 1`;
   // ClickHouse takes an alias before a column of that name, so these are names that no column of a source has.
   const hashedMirror = `(SELECT ${own.key} AS _verify_key, ${own.hash} AS _verify_hash ${standingRows})`;
@@ -172,7 +179,7 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
       `topic, partition, offset, op, unavailable, lsn, toUnixTimestamp64Micro(ts) AS ts_us, toUInt8(${hidden}) AS hidden FROM (SELECT *, ${OP_IMAGE} AS row_image FROM ${changes} ` +
       `WHERE schema = ${quoteText(source.schema)} AND table = ${quoteText(source.name)} AND redelivered = 0 AND op != 't' AND (${where}))) WHERE ${among(keys)} ORDER BY topic, partition, offset`,
     strangers: (envelopes) =>
-      `SELECT lower(hex(${image.key})) AS row_key, op, ${image.cells} AS cells FROM (SELECT JSONExtractString(envelope, 'op') AS op, JSONExtractRaw(envelope, if(op = 'd', 'before', 'after')) AS row_image ` +
+      `SELECT lower(hex(${stranger.key})) AS row_key, op, ${stranger.cells} AS cells FROM (SELECT JSONExtractString(envelope, 'op') AS op, JSONExtractRaw(envelope, if(op = 'd', 'before', 'after')) AS row_image ` +
       `FROM (SELECT arrayJoin([${envelopes.map(quoteText).join(', ')}]) AS envelope) WHERE JSONExtractString(envelope, 'source', 'schema') = ${quoteText(source.schema)} ` +
       `AND JSONExtractString(envelope, 'source', 'table') = ${quoteText(source.name)}) WHERE op IN ('c', 'u', 'd', 'r')`,
     keyTexts: (keys) =>

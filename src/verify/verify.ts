@@ -7,8 +7,10 @@
  * rows are compared, and a key that was changed since the snapshot is judged from `changes` (`judge.ts`).
  */
 import { randomUUID } from 'node:crypto';
-import { mirrorLayout } from '../clickhouse/mirror-layout';
+import { imageForms, type ImageForms } from '../clickhouse/image-forms';
+import { mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
 import { quoteName, quoteText } from '../clickhouse/quote';
+import { readDefinition, type WireDefinition } from '../clickhouse/wire-definition';
 import { ServiceError } from '../errors';
 import { tableName, type SourceTable } from '../model';
 import { shareFor, type Comparing } from './compare-table';
@@ -225,7 +227,7 @@ async function planOne(
   mirror: MirrorOf,
   session: SourceSession,
   { machinery }: VerifyOptions,
-  { readTable }: VerifyPorts,
+  { readTable, mirror: target }: VerifyPorts,
 ): Promise<TablePlan | string> {
   const source = await readTable(session, mirror.schema, mirror.table);
   if (source === null) return 'PostgreSQL has no such table (any more)';
@@ -237,10 +239,30 @@ async function planOne(
   );
   const qualified = `${quoteName(machinery)}.${quoteName(mirror.name)}`;
   return planTable(
-    { source, partitioned: kind?.kind === 'p', mirror: qualified, changes: `${quoteName(machinery)}.changes` },
+    {
+      source,
+      partitioned: kind?.kind === 'p',
+      mirror: qualified,
+      changes: `${quoteName(machinery)}.changes`,
+      forms: await readForms(layout, machinery, target),
+    },
     layout,
     mirror.columns,
   );
+}
+
+/** The newest counts for what is not in `changes`. */
+async function readForms(layout: MirrorLayout, machinery: string, mirror: MirrorQueries): Promise<ImageForms> {
+  const rows = await mirror.query<{ id: string; definition: string }>(
+    `SELECT toString(id) AS id, definition FROM ${quoteName(machinery)}.wire_schemas ` +
+      `WHERE schema = ${quoteText(layout.schema)} AND table = ${quoteText(layout.table)} ORDER BY first_seen`,
+  );
+  const definitions = new Map<string, WireDefinition>();
+  for (const { id, definition } of rows) {
+    const read = readDefinition(definition);
+    if (read !== null) definitions.set(id, read);
+  }
+  return imageForms(layout, definitions, rows.at(-1)?.id ?? '0');
 }
 
 function notUtf8(encoding: string): ServiceError {

@@ -149,6 +149,7 @@ class Lookups implements Pick<
       commitLsn: log.commitLsn[at]!,
       tsUs: 1,
       unavailable: log.withheld[at] ? ['w'] : [],
+      wire: null,
     };
   }
 }
@@ -165,7 +166,7 @@ export async function prepareReally(world: World, context: BlockContext): Promis
   const mirrored: MirroredTable = {
     name: 'public.t',
     layout: LAYOUT,
-    transcoder: TRANSCODER,
+    readers: { of: () => TRANSCODER },
     target: named('t__mirror'),
     wholeBefore: history.fullIdentity,
     earlier: null,
@@ -173,7 +174,11 @@ export async function prepareReally(world: World, context: BlockContext): Promis
   const ports = {
     lookUps: new Lookups(world, partition) as unknown as LookUps,
     tables: {
-      open: () => Promise.resolve({ mirrored, wireSchema: { low: 0, high: 0 } }),
+      open: () =>
+        Promise.resolve({
+          mirrored,
+          wire: () => Promise.resolve({ id: { low: 0, high: 0 }, transcoder: TRANSCODER }),
+        }),
     } as unknown as DeliveryPorts['tables'],
     async currentRows(_: MirroredTable, images: MirrorRows, rows: readonly number[]): Promise<MirrorRows> {
       const standing = new MirrorRows(LAYOUT);

@@ -2,6 +2,7 @@
 import type { ClickHouse } from '../../../src/clickhouse/client';
 import type { Control } from '../../../src/clickhouse/control';
 import { changesViewComment, mirrorComment, viewComment } from '../../../src/clickhouse/ddl';
+import { PROFILE_FORMS } from '../../../src/clickhouse/image-forms';
 import { mirrorLayout, type MirrorLayout } from '../../../src/clickhouse/mirror-layout';
 import { openMirrorStore, type MirrorStore, type WantedMirror } from '../../../src/clickhouse/mirror-store';
 import type { SourceColumn, SourceTable } from '../../../src/model';
@@ -65,6 +66,7 @@ async function ensure(store: MirrorStore, more: Partial<WantedMirror> = {}) {
     layout,
     view: 'orders',
     visible: ['id', 'note'],
+    forms: PROFILE_FORMS,
     mirror: 'keep',
     shownBy: null,
     fill: async ({ name, uuid }) => void filled.push(`${name} ${uuid}`),
@@ -136,18 +138,5 @@ describe('a mirror', () => {
     expect(await store.stands(table)).toBe(true);
     expect(await store.stands({ ...table, uuid: 'other' })).toBe(false);
     expect(await store.stands({ ...table, name: 'gone' })).toBe(false);
-  });
-});
-
-describe('the schema of a wire', () => {
-  it('is recorded once under an id that its columns and key decide', async () => {
-    const { store, statements } = storeOver({});
-    const id = await store.recordWireSchema(SOURCE);
-    expect(await store.recordWireSchema({ ...SOURCE })).toEqual(id);
-    expect(statements).toHaveLength(1);
-    const recorded = /VALUES \((\d+),/.exec(statements[0]!)?.[1];
-    expect(BigInt(recorded ?? -1)).toBe((BigInt(id.high >>> 0) << 32n) | BigInt(id.low >>> 0));
-    expect(await store.recordWireSchema({ ...SOURCE, key: ['note'] })).not.toEqual(id);
-    expect(statements).toHaveLength(2);
   });
 });

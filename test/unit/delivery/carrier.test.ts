@@ -99,6 +99,7 @@ describe('what will be asked first, read together', () => {
     const truthOf = ({ offset, op, key, lsn = -1, body }: Event): TruthEvent => ({
       ...{ key, offset, op, lsn, before: '', after: body ?? '', commitLsn: -1, txId: -1, tsUs: 0 },
       unavailable: body === null ? ['body'] : [],
+      wire: null,
     });
     const newest = (keys: ReadonlyMap<string, number>, isIt: (event: Event) => boolean): TruthEvent[] => {
       asked.queries++;

@@ -128,12 +128,12 @@ function portsOf(world: World): DeliveryPorts {
         const mirrored: MirroredTable = {
           name: `public.${name}`,
           layout,
-          transcoder,
+          readers: { of: () => transcoder },
           target,
           wholeBefore: world.wholeBefore,
           earlier: null,
         };
-        return { mirrored, wireSchema: { low: 1, high: 0 } };
+        return { mirrored, wire: async () => ({ id: { low: 1, high: 0 }, transcoder }) };
       },
       refresh: () => undefined,
       reopen: () => undefined,

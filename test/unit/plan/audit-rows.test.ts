@@ -50,7 +50,7 @@ const FACTS: readonly Fact[] = [
   { offset: 5, op: 'u', key: '{"id":1}', before: '{"id":1}', after: '{"id":1,"doc":"w"}', txOrder: 3 },
   { offset: 9, op: 'd', key: '{"id":2}', before: '{"id":2,"ü":"é"}', table: 'stock' },
 ];
-const FULL = { redelivered: Uint8Array.of(0, 1, 0), withheld: new Map([[1, ['doc', 'tags']]]), wireSchemas: [{ low: 7, high: 1 }, { low: 9, high: 0 }] }; // prettier-ignore
+const FULL = { redelivered: Uint8Array.of(0, 1, 0), withheld: new Map([[1, ['doc', 'tags']]]), wireSchemas: [[{ low: 7, high: 1 }], [{ low: 9, high: 0 }]] }; // prettier-ignore
 
 const rowAt = (offset: number, more: object): object => ({
   source: 'shop',

@@ -1,0 +1,90 @@
+/** The ways in which the rows of one table are written: each is kept in `wire_schemas`, and known to the views, before a row refers to it. */
+import { imageForms, type ImageForms } from '../clickhouse/image-forms';
+import type { MirrorLayout } from '../clickhouse/mirror-layout';
+import { definitionText, readDefinition } from '../clickhouse/wire-definition';
+import type { WireSchemas } from '../clickhouse/wire-schemas';
+import type { ConnectorModes, SourceTable, WireSchema } from '../model';
+import type { WideId } from '../plan/audit-rows';
+import type { ImageReaders } from './image-readers';
+import type { RowWire } from './ports';
+
+const REFERENCE = '#';
+
+/** Stands for the schema of rows that come from `changes`: their entry in `wire_schemas`, whatever it says. */
+export function wireReference(id: string): WireSchema | null {
+  return { fields: [], fingerprint: REFERENCE + id };
+}
+
+export interface TableWiresOptions {
+  /** As the catalogue has it; null where it does not. */
+  readonly source: SourceTable | null;
+  readonly schema: string;
+  readonly table: string;
+  readonly modes: ConnectorModes;
+  readonly wires: WireSchemas;
+}
+
+/** What follows from a mirror that stands. */
+export interface MirrorWires {
+  readonly layout: MirrorLayout;
+  readonly readers: ImageReaders;
+  /** Brings the views in line with the forms. */
+  readonly show: (forms: ImageForms) => Promise<void>;
+}
+
+/** The id of plain JSON, and how all images of the table in `changes` are written. */
+export async function formsOf(layout: MirrorLayout, options: TableWiresOptions): Promise<ImageForms> {
+  const { source, schema, table, modes, wires } = options;
+  const id = source === null ? '0' : (await wires.record({ schema, table }, definitionText(source, modes, null))).text;
+  return imageForms(layout, await wires.ofTable(schema, table), id);
+}
+
+/** `OpenTable.wire`, asked once for each schema. `shown` are the forms that the views know already. */
+export function tableWires(
+  options: TableWiresOptions,
+  mirror: MirrorWires | null,
+  shown: ImageForms | null,
+): (schema: WireSchema | null) => Promise<RowWire> {
+  const known = new Map<string, Promise<RowWire>>();
+  let forms = JSON.stringify(shown, withMaps);
+
+  const refer = async (id: string): Promise<RowWire> => {
+    const definition = (await options.wires.read([id])).get(id) ?? null;
+    return { id: wideId(id), transcoder: mirror?.readers.of(definition) ?? null };
+  };
+
+  const keep = async (schema: WireSchema | null): Promise<RowWire> => {
+    const { source, schema: of, table, modes, wires } = options;
+    if (source === null && schema === null) return { id: { low: 0, high: 0 }, transcoder: null };
+    const described = source ?? { schema: of, name: table, identity: 'nothing', columns: [], key: [] };
+    const text = definitionText(described, modes, schema?.fields ?? null);
+    const { wide } = await wires.record({ schema: of, table }, text);
+    if (mirror === null) return { id: wide, transcoder: null };
+    const now = await formsOf(mirror.layout, options);
+    const nowText = JSON.stringify(now, withMaps);
+    if (nowText !== forms) {
+      await mirror.show(now);
+      forms = nowText;
+    }
+    return { id: wide, transcoder: mirror.readers.of(readDefinition(text)) };
+  };
+
+  return (schema) => {
+    const key = schema?.fingerprint ?? '';
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const wire = key.startsWith(REFERENCE) ? refer(key.slice(REFERENCE.length)) : keep(schema);
+    known.set(key, wire);
+    wire.catch(() => known.delete(key));
+    return wire;
+  };
+}
+
+function wideId(id: string): WideId {
+  const value = BigInt(id);
+  return { low: Number(BigInt.asIntN(32, value)), high: Number(BigInt.asIntN(32, value >> 32n)) };
+}
+
+function withMaps(_: string, value: unknown): unknown {
+  return value instanceof Map ? [...(value as Map<unknown, unknown>)] : value;
+}
