@@ -5,6 +5,7 @@ import {
   isoDays,
   isoMicroseconds,
   microseconds,
+  plainNumber,
   rawElements,
   rawField,
   rawScalar,
@@ -36,7 +37,6 @@ const same = (x: string): string => x;
 /** The forms that are taken out of the JSON in a way of their own, by image and quoted name. */
 const WHOLE: Partial<Record<WireForm | 'object', (image: string, name: string) => string>> = {
   object: (image, name) => `JSONExtract(${image}, ${name}, 'Map(String, Nullable(String))')`,
-  json: (image, name) => `nullIf(nullIf(JSONExtractRaw(${image}, ${name}), ''), 'null')`,
   hstore: (image, name) => `JSONExtract(JSONExtractString(${image}, ${name}), 'Map(String, Nullable(String))')`,
   point: (image, name) =>
     `tuple(JSONExtract(${image}, ${name}, 'x', 'Float64'), JSONExtract(${image}, ${name}, 'y', 'Float64'))`,
@@ -46,8 +46,7 @@ const WHOLE: Partial<Record<WireForm | 'object', (image: string, name: string) =
 
 /**
  * The typed value of a column in `image`, a column of `changes` that holds an image or ''. Values that do not fit are
- * clamped as in the mirror, except that digits of an unconstrained numeric beyond the 38th are cut, not rounded, and
- * that numbers inside a value kept as JSON text (line, circle) lose a trailing `.0`.
+ * clamped as in the mirror, except that digits of an unconstrained numeric beyond the 38th are cut, not rounded.
  * @param codec how the value stands in the image
  */
 export function changeExpression(
@@ -57,12 +56,14 @@ export function changeExpression(
 ): string {
   const name = quoteText(column.name);
   if (codec.array) return arrayExpression({ column, image, name, codec });
+  if (codec.form === 'json' || (codec.notation === 'object' && codec.form === 'text'))
+    return `nullIf(nullIf(${rawField(image, column.name)}, ''), 'null')`;
   if (codec.notation === 'number') return extraction(column, codec).value(rawScalar(rawField(image, column.name)));
   if (codec.notation === 'scaled') {
     const scale = `ifNull(JSONExtract(${image}, ${name}, 'scale', 'Nullable(Int32)'), 0)`;
     return decimalOf(codec, unscaledText(`JSONExtract(${image}, ${name}, 'value', 'Nullable(String)')`, scale));
   }
-  const whole = WHOLE[codec.notation === 'object' ? (codec.form === 'text' ? 'json' : 'object') : codec.form];
+  const whole = WHOLE[codec.notation === 'object' ? 'object' : codec.form];
   if (whole !== undefined) return whole(image, name);
   const { type, value } = extraction(column, codec);
   return value(`JSONExtract(${image}, ${name}, 'Nullable(${type})')`);
@@ -131,6 +132,7 @@ const UNITS_IN_A_SECOND: Partial<Record<Notation, number>> = { milliseconds: 1_0
 /** Intervals, and numerics with more digits than any Decimal, are text in the mirror. */
 function textOf(codec: ImageCodec): Extraction {
   if (codec.notation === 'duration') return { type: 'Int64', value: durationText };
+  if (codec.notation === 'number') return { type: 'String', value: plainNumber };
   return { type: 'String', value: codec.notation === 'unscaled' ? (x) => decimalText(codec, x) : same };
 }
 

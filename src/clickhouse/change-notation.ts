@@ -63,7 +63,7 @@ const WIDE_OBJECT = `\\{(?:[^"{}\\[\\]]|${STRING}|${OBJECT}|${ARRAY})*\\}`;
 export function rawField(image: string, name: string): string {
   const field = JSON.stringify(name).replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
   const others = `(?:${STRING}:(?:${STRING}|${WIDE_OBJECT}|${ARRAY}|[^",{}\\[\\]]+),)*`;
-  const pattern = `^\\{${others}${field}:(${STRING}|${ARRAY}|[^",{}\\[\\]]+)`;
+  const pattern = `^\\{${others}${field}:(${STRING}|${WIDE_OBJECT}|${ARRAY}|[^",{}\\[\\]]+)`;
   return `extract(${image}, ${quoteText(pattern)})`;
 }
 
@@ -74,7 +74,26 @@ export function rawScalar(raw: string): string {
 
 /** The elements of an array that `rawField` gave: numbers and quoted names, as text; NULL for null. */
 export function rawElements(raw: string): string {
-  return `arrayMap(x -> ${rawScalar('x')}, extractAll(${raw}, '"[^"]*"|[^\\\\[\\\\],\\\\s]+'))`;
+  return `arrayMap(x -> ${rawScalar('x')}, extractAll(if(startsWith(${raw}, '['), ${raw}, ''), '"[^"]*"|[^\\\\[\\\\],\\\\s]+'))`;
+}
+
+/** The text of a JSON number without its exponent, as PostgreSQL prints numbers; NULL for NULL. */
+export function plainNumber(x: string): string {
+  const plain =
+    `multiIf(e = 0, n, e < 0, concat(g, '0.', repeat('0', -e - w), d), ` +
+    `e >= length(d) - w, concat(g, d, repeat('0', e - (length(d) - w))), ` +
+    `concat(g, substring(d, 1, w + e), '.', substring(d, w + e + 1)))`;
+  const parts = withNames(
+    {
+      n: 'n',
+      g: `if(startsWith(n, '-'), '-', '')`,
+      d: `replaceRegexpAll(n, '[-.]|[eE].*', '')`,
+      w: `toInt64(length(extract(n, '^-?([0-9]+)')))`,
+      e: `toInt64OrZero(extract(n, '[eE]([+-]?[0-9]+)$'))`,
+    },
+    plain,
+  );
+  return `if(isNull(${x}), NULL, ${withNames({ n: `assumeNotNull(${x})` }, parts)})`;
 }
 
 /** A count of microseconds as the ISO 8601 text of an interval; NULL for NULL. */

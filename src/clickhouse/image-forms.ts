@@ -1,7 +1,7 @@
 /** How the images of one table in `changes` are written, all of them together: what the views choose their expressions by. */
 import type { ImageCodec } from './mirror-type';
 import type { MirrorColumn, MirrorLayout } from './mirror-layout';
-import { codecsOf, type ImageCodecs, type WireDefinition } from './wire-definition';
+import { codecsOf, withColumns, type ImageCodecs, type WireDefinition } from './wire-definition';
 import { changeExpression } from './change-expression';
 import { profileCodec } from './image-codec';
 
@@ -20,20 +20,23 @@ export interface ImageForms {
 /** All images as our profile writes them. */
 export const PROFILE_FORMS: ImageForms = { codecs: new Map(), others: [] };
 
-/** The id of rows that were written before there were ids, or of tables that the catalogue did not have. */
+/** The id of rows that were written before there were ids: as our profile writes. */
 const NO_ID = '0';
 
 /**
  * The forms of a table's images.
  * @param definitions by id, as decimal digits
  * @param newest the id of what is written now; an id that is not known yet is taken for one of its kind
+ * @param without whether some rows have no id
  */
 export function imageForms(
   layout: MirrorLayout,
   definitions: ReadonlyMap<string, WireDefinition>,
   newest: string,
+  without: 'some' | 'none',
 ): ImageForms {
   const present = definitions.get(newest);
+  const columns = present?.columns ?? [];
   const codecs: ImageCodecs = present === undefined ? new Map<string, ImageCodec>() : codecsOf(layout, present);
   const groups = new Map<string, { ids: string[]; codecs: ImageCodecs }>();
   const add = (id: string, of: ImageCodecs): void => {
@@ -43,8 +46,8 @@ export function imageForms(
     if (group === undefined) groups.set(text, { ids: [id], codecs: of });
     else group.ids.push(id);
   };
-  add(NO_ID, new Map());
-  for (const [id, definition] of definitions) add(id, codecsOf(layout, definition));
+  if (without === 'some') add(NO_ID, new Map());
+  for (const [id, definition] of definitions) add(id, codecsOf(layout, withColumns(definition, columns)));
   return { codecs, others: [...groups.values()].map((group) => ({ ...group, ids: group.ids.sort() })) };
 }
 

@@ -54,6 +54,11 @@ export function readDefinition(text: string): WireDefinition | null {
   }
 }
 
+/** A definition of a time when the catalogue did not have the table, with the columns of now. */
+export function withColumns(definition: WireDefinition, columns: readonly SourceColumn[]): WireDefinition {
+  return definition.columns.length === 0 ? { ...definition, columns } : definition;
+}
+
 /** How the columns of a layout are written in images of a definition. */
 export function codecsOf(layout: MirrorLayout, { columns, modes, fields }: WireDefinition): ImageCodecs {
   const codecs = new Map<string, ImageCodec>();

@@ -19,6 +19,8 @@ export interface WireSchemas {
   read(ids: Iterable<string>): Promise<ReadonlyMap<string, WireDefinition>>;
   /** All of a table. */
   ofTable(schema: string, table: string): Promise<ReadonlyMap<string, WireDefinition>>;
+  /** Whether `changes` has rows of the table that refer to no entry. */
+  hasRowsWithout(schema: string, table: string): Promise<boolean>;
   /** The table was made anew: everything has to be kept again. */
   forget(): void;
 }
@@ -65,6 +67,13 @@ export function openWireSchemas(clickhouse: ClickHouse, machinery: string): Wire
       return new Map([...wanted].flatMap((id) => (known.has(id) ? [[id, known.get(id) as WireDefinition]] : [])));
     },
     ofTable: (schema, name) => select(`schema = ${quoteText(schema)} AND table = ${quoteText(name)}`),
+    async hasRowsWithout(schema, name) {
+      const rows = await clickhouse.query(
+        `SELECT 1 AS found FROM ${quoteName(machinery)}.changes ` +
+          `WHERE schema = ${quoteText(schema)} AND table = ${quoteText(name)} AND wire_schema = 0 LIMIT 1`,
+      );
+      return rows.length > 0;
+    },
     forget: () => recorded.clear(),
   };
 }

@@ -1,20 +1,22 @@
 /** The transcoders of one mirror: one for each way in which the images of its table are written, made when it is first met. */
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import { ignoreFields } from '../clickhouse/mirror-layout';
-import { codecsOf, type WireDefinition } from '../clickhouse/wire-definition';
+import { codecsOf, withColumns, type WireDefinition } from '../clickhouse/wire-definition';
 import { compileTranscoder, type Transcoder } from '../debezium/transcode';
+import type { SourceColumn } from '../model';
 
 export interface ImageReaders {
   /** For images written as the definition says; null: as our profile writes them. */
   of(wire: WireDefinition | null): Transcoder;
 }
 
-export function createImageReaders(layout: MirrorLayout): ImageReaders {
+/** @param columns what the catalogue says of the table now; for images of a time when it did not have it */
+export function createImageReaders(layout: MirrorLayout, columns: readonly SourceColumn[] = []): ImageReaders {
   const byWire = new Map<WireDefinition | null, Transcoder>();
   const byCodecs = new Map<string, Transcoder>();
   const made = (wire: WireDefinition | null): Transcoder => {
     if (wire === null) return compileTranscoder(layout);
-    const codecs = codecsOf(layout, wire);
+    const codecs = codecsOf(layout, withColumns(wire, columns));
     // Columns that were dropped since are in old images.
     const fitting = ignoreFields(
       layout,

@@ -1,5 +1,5 @@
 /** The ways in which the rows of one table are written: each is kept in `wire_schemas`, and known to the views, before a row refers to it. */
-import { imageForms, type ImageForms } from '../clickhouse/image-forms';
+import { imageForms, isMixed, type ImageForms } from '../clickhouse/image-forms';
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import { definitionText, readDefinition } from '../clickhouse/wire-definition';
 import type { WireSchemas } from '../clickhouse/wire-schemas';
@@ -36,7 +36,11 @@ export interface MirrorWires {
 export async function formsOf(layout: MirrorLayout, options: TableWiresOptions): Promise<ImageForms> {
   const { source, schema, table, modes, wires } = options;
   const id = source === null ? '0' : (await wires.record({ schema, table }, definitionText(source, modes, null))).text;
-  return imageForms(layout, await wires.ofTable(schema, table), id);
+  const definitions = await wires.ofTable(schema, table);
+  const forms = imageForms(layout, definitions, id, 'some');
+  // Rows without an id matter, and are looked for, only where they would be read in another way than the others.
+  if (!isMixed(forms) || (await wires.hasRowsWithout(schema, table))) return forms;
+  return imageForms(layout, definitions, id, 'none');
 }
 
 /** `OpenTable.wire`, asked once for each schema. `shown` are the forms that the views know already. */
@@ -55,7 +59,6 @@ export function tableWires(
 
   const keep = async (schema: WireSchema | null): Promise<RowWire> => {
     const { source, schema: of, table, modes, wires } = options;
-    if (source === null && schema === null) return { id: { low: 0, high: 0 }, transcoder: null };
     const described = source ?? { schema: of, name: table, identity: 'nothing', columns: [], key: [] };
     const text = definitionText(described, modes, schema?.fields ?? null);
     const { wide } = await wires.record({ schema: of, table }, text);

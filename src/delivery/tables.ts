@@ -116,7 +116,7 @@ export function createTables({ knowledge, store, wires, modes, routes, fill, emi
     if (source.leafOf !== undefined) await joinLeaves(source.leafOf);
     const wholeBefore = source.identity === 'full';
     const actual = standing.layout;
-    const readers = createImageReaders(actual);
+    const readers = createImageReaders(actual, source.columns);
     const show: MirrorWires['show'] = (now) => store.ensureViews({ layout: actual, view, visible, forms: now });
     return {
       wire: tableWires(writing, { layout: actual, readers, show }, forms),

@@ -262,7 +262,11 @@ async function readForms(layout: MirrorLayout, machinery: string, mirror: Mirror
     const read = readDefinition(definition);
     if (read !== null) definitions.set(id, read);
   }
-  return imageForms(layout, definitions, rows.at(-1)?.id ?? '0');
+  const [without] = await mirror.query(
+    `SELECT 1 AS found FROM ${quoteName(machinery)}.changes WHERE schema = ${quoteText(layout.schema)} ` +
+      `AND table = ${quoteText(layout.table)} AND wire_schema = 0 LIMIT 1`,
+  );
+  return imageForms(layout, definitions, rows.at(-1)?.id ?? '0', without === undefined ? 'none' : 'some');
 }
 
 function notUtf8(encoding: string): ServiceError {

@@ -109,8 +109,9 @@ describe('a definition', () => {
     const same = readDefinition(definitionText(SOURCE, PROFILE_MODES, null));
     const other = readDefinition(definitionText(SOURCE, ADAPTIVE, null));
     if (same === null || other === null) throw new Error('a definition could not be read');
-    expect(isMixed(imageForms(layout, new Map([['1', same]]), '1'))).toBe(false);
-    const forms = imageForms(layout, new Map([['1', same], ['2', other]]), '2'); // prettier-ignore
+    expect(isMixed(imageForms(layout, new Map([['1', same]]), '1', 'some'))).toBe(false);
+    const forms = imageForms(layout, new Map([['1', same], ['2', other]]), '2', 'some'); // prettier-ignore
     expect(forms.others.map(({ ids }) => ids)).toEqual([['0', '1']]);
+    expect(isMixed(imageForms(layout, new Map([['2', other]]), '2', 'none'))).toBe(false);
   });
 });
