@@ -147,7 +147,7 @@ describe('every type', () => {
 
   const cells = async (sql: string, from: 'postgres' | 'clickhouse'): Promise<Map<number, (string | null)[]>> => {
     const rows = await world[from].query<{ id: number; cells: (string | null)[] }>(sql);
-    return new Map(rows.map((row) => [Number(row.id), row.cells]));
+    return new Map(rows.map((row) => [row.id, row.cells]));
   };
 
   /** What PostgreSQL has, as text. */
