@@ -75,7 +75,9 @@ function sentColumns({ columns, rowCount, keepOrderWithin }: GuardedInsert): rea
 export function guardedSql(insert: GuardedInsert, { deadlineMs, changes }: Guard): string {
   const { table, columns, constants, keepOrderWithin } = insert;
   const names = [...columns.map(({ name }) => name), ...constants.map(([name]) => name)].map(quoteName);
-  const values = [...columns.map(({ name }) => quoteName(name)), ...constants.map(([, literal]) => literal)];
+  // Without a name of its own, the literal 0 would be called as a column of the source may be: `0`.
+  const named = constants.map(([name, literal]) => `${literal} AS ${quoteName(name)}`);
+  const values = [...columns.map(({ name }) => quoteName(name)), ...named];
   const sent = columns.map(({ name, column }) => `${quoteName(name)} ${column.type}`);
   if (keepOrderWithin !== null) sent.push(`${ROW_NUMBER} UInt32`);
   const order =

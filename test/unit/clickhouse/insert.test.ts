@@ -63,14 +63,14 @@ describe('a guarded insert', () => {
     expect(guardedSql(insertInto(stale), GUARD)).toContain(') != 2) = 0');
   });
 
-  it('writes constants as they are, behind the columns of the block', () => {
+  it('writes constants as they are, behind the columns of the block, each by its name: a column may be called 3', () => {
     const constants = [
       ['topic', quoteText("it's")],
       ['partition', '3'],
     ] as const;
     const sql = guardedSql(insertInto(MIRROR, { constants }), GUARD);
     expect(sql).toContain('(`id`, `note`, `topic`, `partition`) ');
-    expect(sql).toContain(`SELECT \`id\`, \`note\`, ${quoteText("it's")}, 3 FROM input('\`id\` Int64, \`note\` Nullable(String)')`); // prettier-ignore
+    expect(sql).toContain(`SELECT \`id\`, \`note\`, ${quoteText("it's")} AS \`topic\`, 3 AS \`partition\` FROM input('\`id\` Int64, \`note\` Nullable(String)')`); // prettier-ignore
   });
 
   it('quotes names, in the statement and in the structure alike', () => {
