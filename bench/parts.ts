@@ -5,13 +5,13 @@
  */
 import Table from 'cli-table3';
 import type { GuardedInsert, TargetTable } from '../src/clickhouse/insert';
+import { holdChunk } from '../src/delivery/kept-records';
 import { encodeBlock } from '../src/clickhouse/native';
 import type { RecordChunk } from '../src/model';
 import type { ChangeBlock } from '../src/plan/change-block';
 import { openBenchParts, type BenchParts } from './bench-parts';
 import { choiceSetting, numberSetting, say, wireSetting } from './bench-settings';
 import { insertsOf, newGatherer, readChunks, sentFor } from './blocks';
-import { holdChunk } from './held-chunk';
 import { cpuSeconds } from './process-cost';
 import { commitName, machineName, writeResult } from './report';
 import { spreadOf, type Spread } from './statistics';
@@ -134,7 +134,7 @@ async function main(): Promise<void> {
     const wanted = Math.min(numberSetting('HELD', 100_000), topic.changes / topic.partitions);
     await readChunks(parts.env.KAFKA_BROKERS, topic, (chunk) => {
       if (chunk.partition !== 0) return 'go on';
-      const held = holdChunk(chunk);
+      const held = holdChunk(chunk, chunk.firstOffset);
       chunks.push(held);
       for (const cursor = held.records(); cursor.next();) if (cursor.valueStart >= 0) count++;
       return count >= wanted ? 'stop' : 'go on';

@@ -1,11 +1,10 @@
 /** `forget`: erases the events of one key from ClickHouse, and says what Kafka still holds of them. */
 import { randomBytes } from 'node:crypto';
-import type { RunOptions } from './app';
 import { EXIT } from './cli-failure';
 import { agreed, whoAsks } from './cli-person';
 import { schemaAndTable } from './cli-place';
 import { count } from './cli-progress';
-import { EXIT_INTERRUPTED, haveDone } from './cli-request';
+import { EXIT_INTERRUPTED, haveDone, type AskingCommand } from './cli-request';
 import { openControl } from './clickhouse/control';
 import { openEraser, type KeyPast } from './clickhouse/eraser';
 import { findKeys, type KeyValues } from './clickhouse/find-keys';
@@ -25,12 +24,6 @@ export interface ForgetFlags {
   readonly dryRun?: true;
 }
 
-export interface Forgetting {
-  readonly runService: (options: RunOptions) => Promise<number>;
-  readonly form: 'text' | 'json';
-  readonly print: (text: string) => void;
-}
-
 /** What Kafka has of the key's events yet. */
 export interface HeldByKafka {
   readonly topic: string;
@@ -43,7 +36,7 @@ export interface HeldByKafka {
 }
 
 /** 0 when it is erased, or nothing was to be; 130 after Ctrl-C. Throws REQUEST_FAILED where it was not, or not in all partitions. */
-export async function forgetCommand(config: Config, flags: ForgetFlags, around: Forgetting): Promise<number> {
+export async function forgetCommand(config: Config, flags: ForgetFlags, around: AskingCommand): Promise<number> {
   const { form, print } = around;
   const clickhouse = connectTarget(config);
   const reader = openReader({ ...config.kafka, holdMs: 0 });
@@ -80,7 +73,7 @@ async function erase(
   request: ForgetRequest,
   pasts: readonly KeyPast[],
   kafka: readonly HeldByKafka[],
-  at: Forgetting & { readonly config: Config; readonly reader: KafkaReader },
+  at: AskingCommand & { readonly config: Config; readonly reader: KafkaReader },
 ): Promise<number> {
   const { config, reader, runService, form, print } = at;
   const asking = { config, reader, runService, onAnswers: () => undefined, onBegin: () => undefined };

@@ -1,10 +1,9 @@
 /** `pause` and `resume`: tables that hold, or everything, over restarts and in every process, without losing a place. */
-import type { RunOptions } from './app';
 import { EXIT } from './cli-failure';
 import { whoAsks } from './cli-person';
 import { schemaAndTable } from './cli-place';
 import { count, duration } from './cli-progress';
-import { haveDone } from './cli-request';
+import { haveDone, type AskingCommand } from './cli-request';
 import { openControl } from './clickhouse/control';
 import { quoteName, quoteText } from './clickhouse/quote';
 import type { ClickHouse } from './clickhouse/client';
@@ -20,12 +19,6 @@ export interface PauseFlags {
   readonly all?: true;
 }
 
-export interface Pausing {
-  readonly runService: (options: RunOptions) => Promise<number>;
-  readonly form: 'text' | 'json';
-  readonly print: (text: string) => void;
-}
-
 /** How much time there is before Kafka drops what is not read. */
 export interface Unread {
   readonly topic: string;
@@ -39,7 +32,7 @@ export interface Unread {
 }
 
 /** 0 once the owners hold. Throws REQUEST_FAILED for a table that is not known. */
-export async function pauseCommand(config: Config, flags: PauseFlags, around: Pausing): Promise<number> {
+export async function pauseCommand(config: Config, flags: PauseFlags, around: AskingCommand): Promise<number> {
   return withParts(config, async (parts) => {
     const { pauses, reader } = parts;
     const topics = await topicsOf(config, flags, parts);
@@ -57,7 +50,7 @@ export async function pauseCommand(config: Config, flags: PauseFlags, around: Pa
 }
 
 /** 0 once the owners read on. */
-export async function resumeCommand(config: Config, flags: PauseFlags, around: Pausing): Promise<number> {
+export async function resumeCommand(config: Config, flags: PauseFlags, around: AskingCommand): Promise<number> {
   return withParts(config, async (parts) => {
     const { pauses, reader } = parts;
     const standing = await pauses.list();
@@ -123,7 +116,7 @@ async function tablesOf(topics: readonly string[], config: Config, clickhouse: C
 async function tell(
   config: Config,
   reader: KafkaReader,
-  runService: Pausing['runService'],
+  runService: AskingCommand['runService'],
 ): Promise<'service' | 'nobody'> {
   if ((await reader.memberCount()) === 0) return 'nobody';
   const surroundings = { config, reader, runService, onAnswers: () => undefined, onBegin: () => undefined };

@@ -1,10 +1,9 @@
 /** `quarantine retry` and `discard`: what is to become of records that could not be decoded. */
-import type { RunOptions } from './app';
 import { EXIT } from './cli-failure';
 import { agreed, whoAsks } from './cli-person';
 import { count } from './cli-progress';
 import { filterOf, type Print, type QuarantineFlags } from './cli-quarantine';
-import { EXIT_INTERRUPTED, haveDone } from './cli-request';
+import { EXIT_INTERRUPTED, haveDone, type AskingCommand } from './cli-request';
 import { openQuarantine, type QuarantineFilter } from './clickhouse/quarantine';
 import type { Config } from './config';
 import { ServiceError } from './errors';
@@ -16,18 +15,12 @@ export interface DecideFlags extends QuarantineFlags {
   readonly yes?: true;
 }
 
-export interface Deciding {
-  readonly runService: (options: RunOptions) => Promise<number>;
-  readonly form: 'text' | 'json';
-  readonly print: Print;
-}
-
 /** 0 when all of it could be read now, 1 when some could not, 130 after Ctrl-C. Throws REQUEST_FAILED where it was not tried. */
 export async function quarantineRetry(
   config: Config,
   place: string | undefined,
   flags: DecideFlags,
-  around: Deciding,
+  around: AskingCommand,
 ): Promise<number> {
   const { form, print } = around;
   const filter = chosen(config, place, flags);
@@ -76,7 +69,7 @@ export async function quarantineDiscard(
   config: Config,
   place: string | undefined,
   flags: DecideFlags,
-  { form, print }: Omit<Deciding, 'runService'>,
+  { form, print }: Omit<AskingCommand, 'runService'>,
 ): Promise<number> {
   const { reason = '', yes } = flags;
   if (reason.trim() === '') {

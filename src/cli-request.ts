@@ -21,6 +21,14 @@ export type Outcome =
   /** Ctrl-C: nobody watches any more; a service goes on. */
   | { readonly kind: 'left'; readonly by: 'service' | 'this process' };
 
+/** What a command that asks the owners of partitions needs of the command line. */
+export interface AskingCommand {
+  /** Where no service runs, this process becomes it until the answer is there. */
+  readonly runService: (options: RunOptions) => Promise<number>;
+  readonly form: 'text' | 'json';
+  readonly print: (text: string) => void;
+}
+
 export interface Asking {
   readonly config: Config;
   readonly reader: Pick<KafkaReader, 'memberCount'>;

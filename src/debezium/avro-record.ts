@@ -12,7 +12,7 @@ import {
   type AvroType,
 } from './avro-schema';
 import { commitLsnIn } from './avro-sequence';
-import { forgetEnvelope, kindByOp, type Envelope } from './envelope';
+import { forgetEnvelope, kindByOp, takeNumber, type Envelope } from './envelope';
 import { TOO_LONG, type JsonOutput } from './json-output';
 import { FIELD, NOT_A_LETTER, NOT_AN_INTEGER, TOO_LARGE, type Field } from './source-fields';
 import type { SchemaKind } from './wire-schema';
@@ -203,43 +203,15 @@ function takeStep(step: Step, into: Envelope, output: JsonOutput): void {
       return;
     default:
       if (TEXTS.has(field)) takeText(field, value, into, output);
-      else takeNumber(field, input.long(), into);
+      else takeNumber(exactOf(input.long()), field, into);
   }
 }
 
 /** Numbers are -1 when null or absent, so a negative one cannot be taken; as `integerOf`. */
-function takeNumber(field: number, value: number, into: Envelope): void {
-  const number = Number.isNaN(value)
-    ? input.big < 0n
-      ? NOT_AN_INTEGER
-      : TOO_LARGE
-    : value < 0
-      ? NOT_AN_INTEGER
-      : value > Number.MAX_SAFE_INTEGER
-        ? TOO_LARGE
-        : value;
-  switch (field) {
-    case FIELD.capturedMs:
-      into.capturedMs = number;
-      return;
-    case FIELD.capturedUs:
-      into.capturedUs = number;
-      return;
-    case FIELD.tsMs:
-      into.tsMs = number;
-      return;
-    case FIELD.tsUs:
-      into.tsUs = number;
-      return;
-    case FIELD.txId:
-      into.txId = number;
-      return;
-    case FIELD.lsn:
-      into.lsn = number;
-      return;
-    default:
-      into.txOrder = number;
-  }
+function exactOf(value: number): number {
+  if (Number.isNaN(value)) return input.big < 0n ? NOT_AN_INTEGER : TOO_LARGE;
+  if (value < 0) return NOT_AN_INTEGER;
+  return value > Number.MAX_SAFE_INTEGER ? TOO_LARGE : value;
 }
 
 function takeText(field: number, { kind, symbols }: Plan, into: Envelope, output: JsonOutput): void {
@@ -257,39 +229,43 @@ function takeText(field: number, { kind, symbols }: Plan, into: Envelope, output
     start = input.at;
     input.at = end;
   }
+  if (field === FIELD.op) {
+    into.op = end === start + 1 ? (b[start] as number) : NOT_A_LETTER;
+    return;
+  }
+  if (field === FIELD.sequence) {
+    into.commitLsn = commitLsnIn(b, start, end);
+    return;
+  }
+  // Absent means the same, and needs no text for each record.
+  if (field === FIELD.snapshot && isFalse(b, start, end)) return;
+  const from = output.at;
+  output.content(b, start, end);
+  place(field, from, output.at, into);
+}
+
+/** Notes where the content of a string of `source` was written. */
+function place(field: number, start: number, end: number, into: Envelope): void {
   switch (field) {
-    case FIELD.op:
-      into.op = end === start + 1 ? (b[start] as number) : NOT_A_LETTER;
-      return;
-    case FIELD.sequence:
-      into.commitLsn = commitLsnIn(b, start, end);
-      return;
     case FIELD.snapshot:
-      // Absent means the same, and needs no text for each record.
-      if (isFalse(b, start, end)) return;
-      into.snapshotStart = output.at;
-      output.content(b, start, end);
-      into.snapshotEnd = output.at;
+      into.snapshotStart = start;
+      into.snapshotEnd = end;
       return;
     case FIELD.name:
-      into.nameStart = output.at;
-      output.content(b, start, end);
-      into.nameEnd = output.at;
+      into.nameStart = start;
+      into.nameEnd = end;
       return;
     case FIELD.db:
-      into.dbStart = output.at;
-      output.content(b, start, end);
-      into.dbEnd = output.at;
+      into.dbStart = start;
+      into.dbEnd = end;
       return;
     case FIELD.sourceSchema:
-      into.schemaStart = output.at;
-      output.content(b, start, end);
-      into.schemaEnd = output.at;
+      into.schemaStart = start;
+      into.schemaEnd = end;
       return;
     default:
-      into.tableStart = output.at;
-      output.content(b, start, end);
-      into.tableEnd = output.at;
+      into.tableStart = start;
+      into.tableEnd = end;
   }
 }
 

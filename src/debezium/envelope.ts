@@ -171,7 +171,8 @@ function readNumber(b: Uint8Array, value: number, end: number, field: Field, int
   return after;
 }
 
-function takeNumber(number: number, field: number, into: Envelope): void {
+/** Notes a number of the envelope, of its source or of its transaction; -1, NOT_AN_INTEGER and TOO_LARGE as they are. */
+export function takeNumber(number: number, field: number, into: Envelope): void {
   switch (field) {
     case FIELD.tsMs:
       into.tsMs = number;

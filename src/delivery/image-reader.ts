@@ -8,6 +8,8 @@ import type { FoldEvent } from '../plan/fold';
 import { MirrorRows, type RowOrigin } from '../plan/mirror-rows';
 import type { EventPlace } from '../plan/table-versions';
 import type { MirroredTable } from './ports';
+import { readByGuess } from './table-past';
+import { imageOf } from './truth-events';
 
 /** A block and what was found out about it. */
 export interface LookedAt {
@@ -88,7 +90,7 @@ export class ImageReader {
   /** The event of a row of `changes`. */
   ofTruth(truth: TruthEvent): FoldEvent | null {
     const present = truth.op !== 'd';
-    const bytes = Buffer.from(present ? truth.after : truth.before === '' ? truth.key : truth.before, 'utf8');
+    const bytes = Buffer.from(imageOf(truth), 'utf8');
     const image = { transcoder: this.share.table.readers.of(truth.wire), bytes, start: 0, end: bytes.length };
     const read = this.readAt(image, truth, { present, names: truth.unavailable });
     return read === null || read === 'gone' ? null : this.event(truth, present, read);
@@ -131,14 +133,11 @@ export class ImageReader {
     const { earlier } = this.share.table;
     if (earlier === null || place.lsn > earlier.newestBeyond)
       return this.read(image, what) === null ? null : what.names;
-    const bytes = image.bytes.subarray(image.start, image.end);
-    for (const guess of ['likely', 'other'] as const) {
-      const then = earlier.read(bytes, place, what.names, guess);
-      if (then === null) return 'gone';
-      const range = { ...image, bytes: then.bytes, start: 0, end: then.bytes.length };
-      if (this.read(range, { ...what, names: then.withheld }) !== null) return then.withheld;
-    }
-    return null;
+    const own = { bytes: image.bytes.subarray(image.start, image.end), withheld: what.names };
+    return readByGuess(earlier, own, place, ({ bytes, withheld }) => {
+      const range = { ...image, bytes, start: 0, end: bytes.length };
+      return this.read(range, { ...what, names: withheld }) === null ? null : withheld;
+    });
   }
 
   private read({ transcoder, bytes, start, end }: ImageRange, { present, names }: What): true | null {

@@ -1,4 +1,4 @@
-/** Records that are at hand as bytes (from quarantine, or looked at one by one), as a chunk like those that Kafka brings. */
+/** Records whose bytes stay: from quarantine, looked at one by one, or copied from a chunk that must wait. */
 import type { RecordChunk, RecordCursor, TopicPartition } from '../model';
 
 /** A record with its bytes; null where it has none. */
@@ -19,92 +19,84 @@ export function keptChunk(of: TopicPartition, records: readonly KeptRecord[]): R
     epoch: 0,
     firstOffset,
     nextOffset: (records.at(-1)?.offset ?? firstOffset - 1) + 1,
-    records: () => walk(records),
+    records: layOut(records),
   };
 }
 
 /** A copy of what a chunk holds from an offset on: its own bytes are the consumer's, and hold only while it is handed over. */
 export function holdChunk(chunk: RecordChunk, from: number): RecordChunk {
-  const records: KeptRecord[] = [];
+  return { ...chunk, records: layOut(recordsFrom(chunk, from)) };
+}
+
+/** Its records as they lie in the consumer's bytes. */
+function* recordsFrom(chunk: RecordChunk, from: number): Generator<KeptRecord> {
   for (const cursor = chunk.records(); cursor.next();) {
     const { bytes, offset, timestampMs } = cursor;
     if (offset < from) continue;
-    // A Buffer's own `slice` shares its memory.
-    const copy = (start: number, end: number): Uint8Array | null =>
-      start < 0 ? null : new Uint8Array(bytes.subarray(start, end));
-    const key = copy(cursor.keyStart, cursor.keyEnd);
-    const value = copy(cursor.valueStart, cursor.valueEnd);
-    const headers = new Uint8Array(bytes.subarray(cursor.headersStart, cursor.headersEnd));
-    records.push({ offset, timestampMs, key, value, headers });
+    const part = (start: number, end: number): Uint8Array | null => (start < 0 ? null : bytes.subarray(start, end));
+    const key = part(cursor.keyStart, cursor.keyEnd);
+    const value = part(cursor.valueStart, cursor.valueEnd);
+    yield { offset, timestampMs, key, value, headers: bytes.subarray(cursor.headersStart, cursor.headersEnd) };
   }
-  return { ...chunk, records: () => walk(records) };
 }
 
-function walk(records: readonly KeptRecord[]): RecordCursor {
-  let index = -1;
-  let parts: Laid = layOut(records[0]);
-  const cursor = {
-    next(): boolean {
-      index++;
-      if (index >= records.length) return false;
-      parts = layOut(records[index]);
-      return true;
-    },
-    get bytes() {
-      return parts.bytes;
-    },
-    get offset() {
-      return records[index]?.offset ?? -1;
-    },
-    get timestampMs() {
-      return records[index]?.timestampMs ?? -1;
-    },
-    get keyStart() {
-      return parts.key.start;
-    },
-    get keyEnd() {
-      return parts.key.end;
-    },
-    get valueStart() {
-      return parts.value.start;
-    },
-    get valueEnd() {
-      return parts.value.end;
-    },
-    get headersStart() {
-      return parts.headers.start;
-    },
-    get headersEnd() {
-      return parts.headers.end;
-    },
+/** Numbers that a record takes in the table: three ranges, its offset and its time. */
+const FIELDS = 8;
+
+/** Copies all bytes into one run, and notes the places as numbers: no object stays for a record. */
+function layOut(records: Iterable<KeptRecord>): () => RecordCursor {
+  const parts: Uint8Array[] = [];
+  const places: number[] = [];
+  let length = 0;
+  const keep = (part: Uint8Array | null): void => {
+    places.push(part === null ? -1 : length);
+    if (part !== null) parts.push(part);
+    length += part?.length ?? 0;
+    places.push(part === null ? -1 : length);
   };
-  return cursor;
+  for (const { offset, timestampMs, key, value, headers } of records) {
+    keep(key);
+    keep(value);
+    keep(headers);
+    places.push(offset, timestampMs);
+  }
+  // Not as a Buffer, whose slice() is no copy: what is kept of these bytes must be one.
+  const { buffer, byteOffset } = Buffer.concat(parts, length);
+  const bytes = new Uint8Array(buffer, byteOffset, length);
+  const table = Float64Array.from(places);
+  return () => new KeptCursor(bytes, table);
 }
 
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
-interface Laid {
+class KeptCursor implements RecordCursor {
   readonly bytes: Uint8Array;
-  readonly key: Range;
-  readonly value: Range;
-  readonly headers: Range;
-}
+  keyStart = -1;
+  keyEnd = -1;
+  valueStart = -1;
+  valueEnd = -1;
+  headersStart = -1;
+  headersEnd = -1;
+  offset = -1;
+  timestampMs = -1;
+  private readonly places: Float64Array;
+  private at = 0;
 
-const ABSENT: Range = { start: -1, end: -1 };
-const NO_BYTES = new Uint8Array(0);
-const NO_RECORD: KeptRecord = { offset: -1, timestampMs: -1, key: null, value: null, headers: NO_BYTES };
+  constructor(bytes: Uint8Array, places: Float64Array) {
+    this.bytes = bytes;
+    this.places = places;
+  }
 
-/** Key, value and headers in one run of bytes, as they lie in a record batch. */
-function layOut({ key, value, headers }: KeptRecord = NO_RECORD): Laid {
-  const bytes = Buffer.concat([key ?? NO_BYTES, value ?? NO_BYTES, headers]);
-  const [keyEnd, headersStart] = [key?.length ?? 0, bytes.length - headers.length];
-  return {
-    bytes,
-    key: key === null ? ABSENT : { start: 0, end: keyEnd },
-    value: value === null ? ABSENT : { start: keyEnd, end: headersStart },
-    headers: { start: headersStart, end: bytes.length },
-  };
+  next(): boolean {
+    const { places, at } = this;
+    if (at >= places.length) return false;
+    this.keyStart = places[at] ?? -1;
+    this.keyEnd = places[at + 1] ?? -1;
+    this.valueStart = places[at + 2] ?? -1;
+    this.valueEnd = places[at + 3] ?? -1;
+    this.headersStart = places[at + 4] ?? -1;
+    this.headersEnd = places[at + 5] ?? -1;
+    this.offset = places[at + 6] ?? -1;
+    this.timestampMs = places[at + 7] ?? -1;
+    this.at = at + FIELDS;
+    return true;
+  }
 }

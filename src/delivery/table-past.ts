@@ -126,3 +126,22 @@ export function withUnknown(layout: MirrorLayout, versions: readonly TableVersio
   );
   return { ...layout, columns };
 }
+
+/**
+ * What `read` makes of an image of an altered table: as the version that is likely, else as another. 'gone' where the event
+ * is of another table that had the name before, null where it cannot be read as any.
+ */
+export function readByGuess<T>(
+  earlier: EarlierImages,
+  image: ReadImage,
+  place: EventPlace,
+  read: (image: ReadImage) => T | null,
+): T | 'gone' | null {
+  for (const guess of ['likely', 'other'] as const) {
+    const then = earlier.read(image.bytes, place, image.withheld, guess);
+    if (then === null) return 'gone';
+    const found = read(then);
+    if (found !== null) return found;
+  }
+  return null;
+}

@@ -6,7 +6,7 @@ import type { FoldEvent } from '../plan/fold';
 import type { MirrorRows, RowRef } from '../plan/mirror-rows';
 import { eventsOfChangesFor, findCarrier } from './carrier';
 import { createImageReaders } from './image-readers';
-import type { EarlierImages, ReadImage } from './table-past';
+import { readByGuess, type EarlierImages, type ReadImage } from './table-past';
 
 /**
  * Reads an event's image into a row of `images`, or for an absent one only its key; null where it cannot be read, 'gone'
@@ -37,17 +37,12 @@ export function createTruthReader(layout: MirrorLayout, earlier: EarlierImages |
   return (truth, images, row) => {
     const own = { bytes: Buffer.from(imageOf(truth), 'utf8'), withheld: truth.unavailable };
     if (earlier === null || truth.lsn > earlier.newestBeyond) return append(own, { truth, images, row });
-    for (const guess of ['likely', 'other'] as const) {
-      const then = earlier.read(own.bytes, truth, truth.unavailable, guess);
-      if (then === null) return 'gone';
-      const read = append(then, { truth, images, row });
-      if (read !== null) return read;
-    }
-    return null;
+    return readByGuess(earlier, own, truth, (then) => append(then, { truth, images, row }));
   };
 }
 
-function imageOf({ op, key, before, after }: TruthEvent): string {
+/** The image that tells a row, or the key of one that is gone. */
+export function imageOf({ op, key, before, after }: TruthEvent): string {
   if (op !== 'd') return after;
   return before === '' ? key : before;
 }

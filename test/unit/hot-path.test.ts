@@ -4,7 +4,8 @@
  */
 import { insertsOf, newGatherer } from '../../bench/blocks';
 import { mirrorLayout, type MirrorLayout } from '../../src/clickhouse/mirror-layout';
-import type { RecordChunk, RecordCursor, SourceColumn } from '../../src/model';
+import { keptChunk } from '../../src/delivery/kept-records';
+import type { RecordChunk, SourceColumn } from '../../src/model';
 
 const ROWS = 4_000;
 const ROUNDS = 25;
@@ -75,46 +76,12 @@ function value(n: number): string {
   });
 }
 
-class Records implements RecordCursor {
-  readonly bytes: Uint8Array;
-  offset = -1;
-  timestampMs = 0;
-  keyStart = -1;
-  keyEnd = -1;
-  valueStart = -1;
-  valueEnd = -1;
-  headersStart = -1;
-  headersEnd = -1;
-  private readonly ends: Float64Array;
-
-  constructor(bytes: Uint8Array, ends: Float64Array) {
-    this.bytes = bytes;
-    this.ends = ends;
-  }
-
-  next(): boolean {
-    if (++this.offset >= this.ends.length) return false;
-    this.valueStart = this.offset === 0 ? 0 : this.ends[this.offset - 1]!;
-    this.valueEnd = this.ends[this.offset]!;
-    return true;
-  }
-}
-
 const values = Array.from({ length: ROWS }, (_, n) => Buffer.from(value(n)));
 const bytes = Buffer.concat(values);
-const ends = Float64Array.from(
-  values.map(
-    (
-      (sum) =>
-      ({ length }: Buffer) =>
-        (sum += length)
-    )(0),
-  ),
+const chunk: RecordChunk = keptChunk(
+  { topic: 'shop.public.orders', partition: 0 },
+  values.map((one, offset) => ({ offset, timestampMs: 0, key: null, value: one, headers: new Uint8Array(0) })),
 );
-const chunk: RecordChunk = {
-  ...{ topic: 'shop.public.orders', partition: 0, epoch: 1, firstOffset: 0, nextOffset: ROWS },
-  records: () => new Records(bytes, ends),
-};
 
 const table = (name: string) => ({ database: 'shop_cdc', name, uuid: '00000000-0000-0000-0000-000000000000' });
 const AT = { changes: table('changes'), mirror: table('orders__mirror'), layout: LAYOUT };
