@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo up down clean distclean status env psql logs build install node-check test chaos bench bench-parts bench-latency bench-cost check
+.PHONY: help demo generate up down clean distclean status env psql logs build install node-check test chaos bench bench-parts bench-latency bench-cost check
 
 # What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
 STACK_CLI := npm run -s stack --
@@ -15,6 +15,9 @@ help: ## this list
 
 demo: $(BUILT) ## from nothing to rows arriving in ClickHouse, step by step; ends by itself without a terminal
 	@npm run -s demo
+
+generate: $(BUILT) ## changes at a steady rate until Ctrl-C: RATE=50 MIX=shop=1 TABLES=shop SEED=1 ARGS='--seconds 60'
+	@npx node dist/demo/generate.js $(if $(RATE),--rate '$(RATE)') $(if $(MIX),--mix '$(MIX)') $(if $(TABLES),--tables '$(TABLES)') $(if $(SEED),--seed '$(SEED)') $(ARGS)
 
 up: $(BUILT) ## start everything; STACK=docker|local, CONNECTOR=json|json-schema|avro|none
 	@$(STACK_CLI) up
