@@ -76,6 +76,16 @@ export const SETTINGS = {
     routeList,
     { default: '', example: 'public.events=app_events,public.logs=skip' },
   ),
+  COLUMNS: setting(
+    'Tables',
+    'Rules for single columns, as JSON: policy, type, name, skip, mask. See docs/types.md, "Rules for columns".',
+    optional(anyText),
+    { default: '', example: '{"public.orders":{"amount":{"policy":"reject"},"note":{"name":"remark"}}}' },
+  ),
+  COLUMNS_FILE: setting('Tables', 'A JSON file of the same rules, in place of COLUMNS.', optional(anyText), {
+    default: '',
+    example: 'columns.json',
+  }),
   OPS: setting(
     'Tables',
     'The operations kept in the audit table: create, update, delete, read (snapshot), truncate. Mirrors need all of them.',

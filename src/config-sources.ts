@@ -47,7 +47,7 @@ export function fileSource(path: string): Source {
       },
     );
   }
-  const nested = entries.filter(([, value]) => typeof value === 'object').map(([name]) => name);
+  const nested = entries.filter(([name, value]) => typeof value === 'object' && !isJson(name)).map(([name]) => name);
   if (nested.length > 0) {
     throw new ServiceError(
       'CONFIG_INVALID',
@@ -57,7 +57,13 @@ export function fileSource(path: string): Source {
       },
     );
   }
-  return { name: path, texts: known(Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))) };
+  const texts = entries.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]);
+  return { name: path, texts: known(Object.fromEntries(texts) as Texts) };
+}
+
+/** Settings whose text is JSON, so that a file of JSON may have it as it is. */
+function isJson(name: string): boolean {
+  return name === 'COLUMNS';
 }
 
 function isUnknown(name: string): boolean {
