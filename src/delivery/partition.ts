@@ -266,7 +266,9 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       },
       unacknowledged: () => unacknowledged,
       async spend(lastCut) {
-        const behind = gatherer.position > acknowledged && !gatherer.redoing && ports.log.canCommit();
+        // What is gathered and in no block yet, because the block may wait for more, is not written.
+        const written = !gatherer.redoing && !gatherer.hasOpen && !gatherer.hasFull;
+        const behind = written && gatherer.position > acknowledged && ports.log.canCommit();
         const forCommit = behind ? since + limits.idleCommitMs - performance.now() : LOOK_MS;
         if (behind && (state.draining || forCommit <= 0)) {
           await acknowledge();

@@ -404,6 +404,21 @@ function aborted(signal: AbortSignal): Promise<never> {
 }
 
 describe('an idle partition', () => {
+  it('does not acknowledge what was taken and waits to be written', async () => {
+    const world = createWorld();
+    const { delivery } = await started(world, { limits: { ...LIMITS, blockAgeMs: 60_000 } });
+    void delivery.take(chunkOf(creates(0)));
+    await until(() => inserted(world).length === 1);
+    // The next block is due in a minute; who is killed until then must read them again.
+    void delivery.take(chunkOf(creates(1, 2)));
+    await new Promise((resolve) => setTimeout(resolve, LIMITS.idleCommitMs * 5));
+    expect(inserted(world)).toEqual([[0]]);
+    expect(world.committed?.offset ?? 0).toBeLessThanOrEqual(1);
+    await delivery.drain();
+    expect(inserted(world)).toEqual([[0], [1, 2]]);
+    expect(world.committed).toEqual(idle(3));
+  });
+
   it('finds by itself that the target was replaced, and reads from the oldest', async () => {
     const world = Object.assign(createWorld(), { committed: idle(30), low: 7 });
     deliver(world);
