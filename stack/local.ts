@@ -49,6 +49,8 @@ export interface StackOptions {
   readonly connector: Profile | null;
   /** `later`: whoever uses the stack registers connectors of its own; the parts are those that `connector` needs. */
   readonly registration?: 'now' | 'later';
+  /** Connect without its exactly-once, for tests of what comes twice; not if not given. */
+  readonly sendsTwice?: boolean;
   /** Which tables the connector captures; the schema `public` if not given. */
   readonly capture?: Capture;
   /** Values for the connector profile's placeholders beyond the address of the source, such as TOPIC_PREFIX. */
@@ -110,6 +112,7 @@ async function plan(options: StackOptions): Promise<LocalStack> {
     connector,
     ports,
     env: environmentOf(ports, password, connector),
+    ...(options.sendsTwice === true ? { sendsTwice: true } : {}),
     parts: before?.parts ?? {},
   };
   writeState(dir, state);
@@ -244,6 +247,7 @@ function describe(options: Pick<StackOptions, 'dir' | 'partsDir' | 'log'>, first
       partsDir,
       ports: state.ports,
       avro: state.connector === 'avro',
+      sendsTwice: state.sendsTwice === true,
       pgUrl: state.env.PG_URL,
       pgPassword: decodeURIComponent(new URL(state.env.PG_URL).password),
       log: partLog(dir, name),

@@ -18,6 +18,8 @@ export interface PartContext {
   readonly ports: Ports;
   /** Whether the Avro converter and the registry belong to the stack. */
   readonly avro: boolean;
+  /** Connect without its exactly-once: after a crash it sends again what it had sent. */
+  readonly sendsTwice: boolean;
   readonly pgUrl: string;
   readonly pgPassword: string;
   /** Where the part's output goes. */

@@ -53,6 +53,7 @@ export const connectPart: Part = {
         // In containers the converter has no service file, so there a scan finds it.
         PLUGIN_DISCOVERY: 'service_load',
         PLUGIN_PATH: plugins.join(','),
+        EXACTLY_ONCE: context.sendsTwice ? 'disabled' : 'enabled',
       },
     });
     const main = ['org.apache.kafka.connect.cli.ConnectDistributed', config];

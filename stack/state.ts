@@ -36,6 +36,8 @@ export interface StackState {
   readonly format: 1;
   readonly mode: StackMode;
   readonly connector: Profile | null;
+  /** Only in stacks of the chaos suite: Connect runs without its exactly-once. */
+  readonly sendsTwice?: boolean;
   readonly ports: Ports;
   readonly env: StackEnv;
   /** Parts started by us as processes; empty in Docker mode and after `down`. */

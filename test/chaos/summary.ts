@@ -14,6 +14,7 @@ export function summarize(results: readonly Outcome[]): string {
   const rows: readonly (readonly [string, number | string])[] = [
     ['seeds run', latest.length],
     ['of them passed', passed.length],
+    ['with a Connect that sends again', latest.filter(({ sendsTwice }) => sendsTwice === true).length],
     ['minutes under fire', (sum(({ seconds }) => seconds) / 60).toFixed(1)],
     ['transactions committed', sum(({ written }) => written.committed)],
     ['transactions rolled back', sum(({ written }) => written.rolledBack)],

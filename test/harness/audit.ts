@@ -42,20 +42,37 @@ export function auditFaults(records: readonly TopicRecord[], rows: readonly Audi
     if (byPlace.has(at)) faults.push(`${at} is in changes more than once`);
     byPlace.set(at, row);
   }
+  const events = new Set<string>();
   for (const record of records) {
     const change = changeOf(record);
     if (change === null) continue;
     const at = place(record);
     const row = byPlace.get(at);
+    const again = isAgain(record, change, events);
     byPlace.delete(at);
     if (row === undefined) {
       faults.push(`${at} (${change.op}) is not in changes`);
       continue;
     }
     faults.push(...rowFaults(record, change, row).map((fault) => `${at} ${fault}`));
+    if (row.redelivered !== Number(again))
+      faults.push(`${at} was ${again ? '' : 'not '}sent before, and changes says otherwise`);
   }
   for (const at of byPlace.keys()) faults.push(`${at} is in changes, but no such change is in Kafka`);
   return faults;
+}
+
+/** Whether the same event came before in its partition; `events` remembers. Records are in the order of their offsets. */
+function isAgain(record: TopicRecord, { op, source, transaction }: Envelope, events: Set<string>): boolean {
+  if (op === 'r' || source.lsn === null) return false;
+  const { topic, partition, key } = record;
+  // Rows without a key that were copied in one page are told apart by their place in the transaction alone.
+  const row = key === null && op !== 't' ? transaction?.total_order : textOf(key);
+  if (row === undefined) return false;
+  const event = [topic, partition, source.table, source.lsn, source.txId, op, row].join(' ');
+  const again = events.has(event);
+  events.add(event);
+  return again;
 }
 
 /** What a row of `changes` says otherwise than its record. */

@@ -39,6 +39,7 @@ async function contextIn(dir: string, pgPassword: string): Promise<PartContext> 
     partsDir: join(root, '.stack', 'parts'),
     ports,
     avro: false,
+    sendsTwice: false,
     pgUrl: `postgres://postgres:${encodeURIComponent(pgPassword)}@127.0.0.1:${ports.postgres}/postgres`,
     pgPassword,
     log: partLog(dir, 'kafka'),

@@ -47,8 +47,14 @@ const DIR_VARIABLE = 'TEST_STACK_DIR';
 const stacksFolder = join(projectRoot(), '.stack');
 const partsDir = join(stacksFolder, 'parts');
 
-/** Starts the parts and lets `openTestStack` find them. What it started is removed again if it fails. */
-export async function startTestStack(log: (line: string) => void): Promise<TestStack> {
+/**
+ * Starts the parts and lets `openTestStack` find them. What it started is removed again if it fails.
+ * `sendsTwice`: Connect without its exactly-once, where the parts are local processes; containers keep it.
+ */
+export async function startTestStack(
+  log: (line: string) => void,
+  { sendsTwice = false }: { readonly sendsTwice?: boolean } = {},
+): Promise<TestStack> {
   const id = randomBytes(4).toString('hex');
   const dir = join(stacksFolder, `test-${id}`);
   mkdirSync(dir, { recursive: true });
@@ -65,7 +71,7 @@ export async function startTestStack(log: (line: string) => void): Promise<TestS
   process.env[DIR_VARIABLE] = dir;
   try {
     if (docker.usable) await startContainers(dir, run);
-    else await startStack({ dir, partsDir, ports: 'free', connector: 'avro', registration: 'later', log });
+    else await startStack({ dir, partsDir, ports: 'free', connector: 'avro', registration: 'later', sendsTwice, log });
     return openTestStack();
   } catch (error) {
     await openAt(dir).remove();

@@ -26,6 +26,7 @@ export interface Envelope {
     readonly lsn: number | null;
     readonly sequence: string | null;
   };
+  readonly transaction?: { readonly total_order: number } | null;
 }
 
 export interface Topics {

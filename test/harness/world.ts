@@ -37,6 +37,8 @@ export interface World {
     readonly capture?: Capture;
     /** Of each topic; 1 if not given. */
     readonly partitions?: number;
+    /** Options beyond the profile's. */
+    readonly extra?: Readonly<Record<string, string | null>>;
   }): Promise<void>;
   connectorRuns(): Promise<boolean>;
   auditRows(table?: string): Promise<AuditRow[]>;
@@ -133,10 +135,10 @@ export async function openWorld(): Promise<World> {
       await postgres.query(statements.length === 1 ? (statements[0] ?? '') : `BEGIN; ${statements.join('; ')}; COMMIT`);
     },
     topic: (table) => `${name}.public.${table}`,
-    async connect({ profile = 'json', capture = WHOLE_SCHEMA, partitions = 1 } = {}) {
+    async connect({ profile = 'json', capture = WHOLE_SCHEMA, partitions = 1, extra = {} } = {}) {
       connected = true;
       const of = { ...placeholders, TOPIC_PARTITIONS: String(partitions) };
-      await applyConnector({ connectUrl, profile, settings: of, postgres, capture, log: quiet });
+      await applyConnector({ connectUrl, profile, settings: of, extra, postgres, capture, log: quiet });
     },
     async connectorRuns() {
       return (await connectorStatus({ connectUrl, name })).running;

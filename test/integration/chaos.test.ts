@@ -11,7 +11,12 @@ describe('under fire', () => {
     scenario(
       `seed ${seed} of ${SECONDS} s loses and repeats nothing, and no reader sees a row go back`,
       async () => {
-        const outcome = await runSeed({ seed, seconds: SECONDS, dir: join(openTestStack().dir, 'chaos') });
+        const outcome = await runSeed({
+          seed,
+          seconds: SECONDS,
+          sendsTwice: false,
+          dir: join(openTestStack().dir, 'chaos'),
+        });
         process.stderr.write(`  seed ${seed}: ${JSON.stringify(outcome.done)}, ${outcome.changes} changes\n`);
         expect(outcome.failures).toEqual([]);
         expect(Object.keys(outcome.done).length).toBeGreaterThan(1);

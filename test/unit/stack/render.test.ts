@@ -120,6 +120,7 @@ describe('what the parts are configured with', () => {
       KAFKA_PORT: '3',
       PLUGIN_PATH: '/p',
       PLUGIN_DISCOVERY: 's',
+      EXACTLY_ONCE: 'enabled',
     };
     for (const file of ['kafka/server.properties', 'connect/worker.properties']) {
       const lines = fillTemplate(root, file, values)
