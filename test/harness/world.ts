@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectClickHouse, type ClickHouse } from '../../src/clickhouse/client';
-import { applyConnector, connectorStatus, deleteConnector } from '../../src/connect/connector';
+import { applyConnector, connectorStatus, deleteConnector, renderStatus } from '../../src/connect/connector';
 import type { Profile } from '../../src/connect/profile';
 import type { Capture } from '../../src/connect/source';
 import { openPostgres, type Postgres } from '../../src/postgres/client';
@@ -120,6 +120,12 @@ export async function openWorld(): Promise<World> {
   const quiet = (): void => undefined;
   const connectUrl = stack.env.CONNECT_URL;
   let connected = false;
+  /** A connector that stopped is why nothing arrives. */
+  const connectorTrouble = async (): Promise<string> => {
+    if (!connected) return '';
+    const status = await connectorStatus({ connectUrl, name });
+    return status.running ? '' : `\n${renderStatus(status)}`;
+  };
 
   return {
     stack,
@@ -154,8 +160,8 @@ export async function openWorld(): Promise<World> {
         `the view ${view} equals the source`,
         deadlineMs,
       );
-      return compared.catch((error: unknown) => {
-        throw new Error(`${(error as Error).message}\n${JSON.stringify(last, null, 2)}`);
+      return compared.catch(async (error: unknown) => {
+        throw new Error(`${(error as Error).message}\n${JSON.stringify(last, null, 2)}${await connectorTrouble()}`);
       });
     },
     async auditIsExactlyOnce(deadlineMs = 30_000) {
@@ -170,9 +176,10 @@ export async function openWorld(): Promise<World> {
         'changes holds each change record of Kafka once',
         deadlineMs,
       );
-      await right.catch((error: unknown) => {
+      await right.catch(async (error: unknown) => {
         const shown = faults.slice(0, 10).join('\n');
-        throw new Error(`${(error as Error).message}\n${faults.length} faults, the first:\n${shown}`);
+        const trouble = await connectorTrouble();
+        throw new Error(`${(error as Error).message}\n${faults.length} faults, the first:\n${shown}${trouble}`);
       });
       return records;
     },

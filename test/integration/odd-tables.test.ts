@@ -1,5 +1,6 @@
 /** Tables as people have them: large values, a thousand columns, and names that SQL, topics and files trip over. */
 import { scenario, withLogs } from '../harness/scenario';
+import { verified } from '../harness/verified';
 import { waitFor } from '../harness/wait-for';
 import { openWorld, type World } from '../harness/world';
 import type { VerifyResult } from '../../src/verify/result';
@@ -65,12 +66,8 @@ describe('odd tables', () => {
   beforeAll(() => withLogs('the preparation', prepare));
   afterAll(() => world.close());
 
-  const verified = async (...tables: string[]): Promise<VerifyResult> => {
-    const args = tables.length === 0 ? [] : ['--table', tables.join(',')];
-    const { stdout, stderr } = await world.command(['verify', '--json', ...args]);
-    if (!stdout.startsWith('{')) throw new Error(stderr);
-    return JSON.parse(stdout) as VerifyResult;
-  };
+  const verify = async (...tables: string[]): Promise<VerifyResult> =>
+    (await verified(world, ...(tables.length === 0 ? [] : ['--table', tables.join(',')]))).result;
   const differing = ({ tables }: VerifyResult): object[] => tables.filter(({ differences }) => differences > 0);
 
   scenario('with names of every kind are mirrored without a difference, two of them from one topic', async () => {
@@ -84,7 +81,7 @@ describe('odd tables', () => {
         );
       }
     }
-    const result = await verified();
+    const result = await verify();
     expect(differing(result)).toEqual([]);
     expect(result.skipped).toEqual([]);
     expect(result.tables.map(({ table }) => table)).toEqual(
@@ -107,7 +104,7 @@ describe('odd tables', () => {
       await world.sql(
         `UPDATE wide SET ${Array.from({ length: 500 }, (_, n) => `c${n * 2 + 1} = 'text ${n}'`).join(', ')}`,
       );
-      const result = await verified('public.wide');
+      const result = await verify('public.wide');
       expect(result.tables).toMatchObject([{ table: 'public.wide', sourceRows: 19, differences: 0 }]);
     },
   );
@@ -123,7 +120,7 @@ describe('odd tables', () => {
         );
       await waitFor(async () => (await look())[0]?.n === 2, 'the update has arrived', 90_000);
       expect((await look())[0]?.bytes).toBe(String(LARGE_BYTES));
-      const result = await verified('public.large');
+      const result = await verify('public.large');
       expect(result.tables).toMatchObject([{ table: 'public.large', sourceRows: 1, differences: 0 }]);
       expect(world.service.lines().filter(({ event }) => event === 'record-quarantined')).toEqual([]);
       await world.sql('DELETE FROM large');

@@ -1,5 +1,6 @@
 /** Partitioned tables, leaf by leaf and by their root, and generated columns. */
 import { scenario, withLogs } from '../harness/scenario';
+import { verified } from '../harness/verified';
 import { openWorld, type World } from '../harness/world';
 
 jest.setTimeout(120_000);
@@ -65,7 +66,6 @@ describe.each([['leaf by leaf'], ['by its root']])('a partitioned table, publish
       `SELECT name FROM system.columns WHERE database = '${world.database}' AND table = 'made' ORDER BY position`,
     );
     expect(columns.map(({ name }) => name)).toEqual(published ? ['id', 'a', 'twice'] : ['id', 'a']);
-    const verified = await world.command(['verify', '--json']);
-    expect(JSON.parse(verified.stdout)).toMatchObject({ equal: true });
+    expect((await verified(world)).result.equal).toBe(true);
   });
 });

@@ -1,5 +1,6 @@
 /** Records that could not be decoded: listed, shown, tried again, discarded; and one record explained. */
 import { scenario, withLogs } from '../harness/scenario';
+import { verified } from '../harness/verified';
 import { waitFor } from '../harness/wait-for';
 import { openWorld, type World } from '../harness/world';
 
@@ -212,8 +213,7 @@ describe('quarantine', () => {
     const values = () => world.clickhouse.query<{ v: string }>(`SELECT v FROM ${world.database}.parcels WHERE id = 99`);
     await waitFor(async () => (await values())[0]?.v === 'b', 'the update is in the mirror');
     expect(await signs('parcels')).toEqual([]);
-    const verified = await world.command(['verify', '--json']);
-    const { doubtful, doubtfulCount } = JSON.parse(verified.stdout) as { doubtful: object[]; doubtfulCount: number };
+    const { doubtful, doubtfulCount } = (await verified(world)).result;
     expect(doubtfulCount).toBe(doubtful.length);
     expect(doubtful).toContainEqual(expect.objectContaining({ table: 'public.parcels', column: 'v' }));
     const shown = await world.command(['quarantine', 'show', '--code', 'VALUE_UNREADABLE']);

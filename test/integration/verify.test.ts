@@ -1,6 +1,7 @@
 /** `verify` against the real parts: every type, under writes, and with a mirror that was spoilt by hand. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { scenario, withLogs } from '../harness/scenario';
+import { verified, type Verified } from '../harness/verified';
 import { waitFor } from '../harness/wait-for';
 import { openWorld, type World } from '../harness/world';
 import type { Difference, VerifyResult } from '../../src/verify/result';
@@ -56,11 +57,7 @@ describe('verify', () => {
   beforeAll(() => withLogs('the preparation', prepare));
   afterAll(() => world.close());
 
-  const verify = async (...args: readonly string[]): Promise<{ code: number | null; result: VerifyResult }> => {
-    const ended = await world.command(['verify', '--json', ...args]);
-    if (!ended.stdout.startsWith('{')) throw new Error(`verify printed no result:\n${ended.stderr}`);
-    return { code: ended.code, result: JSON.parse(ended.stdout) as VerifyResult };
-  };
+  const verify = (...args: readonly string[]): Promise<Verified> => verified(world, ...args);
 
   const waitForOp = async (table: string, op: string, count: number): Promise<void> => {
     await waitFor(
@@ -150,10 +147,6 @@ describe('verify', () => {
     expect(differences[2]?.values).toEqual({ source: { v: 'v31', w: '10.33' }, mirror: { v: 'x', w: '11.33' } });
   });
 
-  interface Repaired extends VerifyResult {
-    readonly repair: { readonly before: VerifyResult; readonly repairs: readonly unknown[] };
-  }
-
   const signs = async (table: string): Promise<unknown> =>
     world.clickhouse.query(
       `SELECT toInt64(sum(_sign)) AS signs, (SELECT count() FROM ${world.machinery}.${table}__mirror FINAL WHERE _sign = 1) AS rows FROM ${world.machinery}.${table}__mirror`,
@@ -174,7 +167,7 @@ describe('verify', () => {
         await writer;
       });
       expect(code).toBe(1);
-      const { before, repairs } = (result as Repaired).repair;
+      const { before, repairs } = result.repair!;
       expect(found(before).length).toBeGreaterThanOrEqual(4);
       expect(found(result).map(({ key, kind, stage }) => [key['n'], kind, stage])).toEqual([
         ['33', 'missing', 'changes'],
@@ -220,7 +213,7 @@ describe('verify', () => {
       const { code, result } = await verify('--table', 'public.exact,public.plain', '--repair');
       expect(found(result)).toEqual([]);
       expect(code).toBe(0);
-      const { before } = (result as Repaired).repair;
+      const { before } = result.repair!;
       expect(before.tables.map(({ table, differences }) => [table, differences])).toEqual([
         ['public.exact', 6],
         ['public.plain', 2],
