@@ -1,15 +1,10 @@
 /** Records that the real Debezium wrote, in each wire: they decode the same without a stack, and alike in all three. */
 import { PROFILES, type Profile } from '../../src/connect/profile';
-import { compileAvro, type CompiledSchema } from '../../src/debezium/avro-record';
 import { parseJson, type JsonValue } from '../../src/debezium/json-value';
-import { keptChunk } from '../../src/delivery/kept-records';
-import { OP, type WireField } from '../../src/model';
-import { createGatherer, type Filter } from '../../src/pipeline';
+import type { WireField } from '../../src/model';
 import type { ChangeBlock } from '../../src/plan/change-block';
-import { goldenRecords } from '../golden/golden';
+import { gathered } from '../golden/golden';
 import { CHANGES } from '../golden/tables';
-
-const KEEP_ALL: Filter = { ops: new Set(Object.values(OP)), keeps: () => true, isSignal: () => false };
 
 interface Change {
   readonly table: string;
@@ -22,29 +17,13 @@ interface Change {
 }
 
 function decoded(profile: Profile): { changes: Change[]; skipped: Record<string, number>; bad: readonly unknown[] } {
-  const { schemas, records } = goldenRecords(profile);
-  const compiled = new Map<number, CompiledSchema>();
-  for (const [id, text] of schemas) compiled.set(id, compileAvro(text)!);
-  const gatherer = createGatherer({
-    limits: { rows: 1000, bytes: 1 << 30 },
-    filter: KEEP_ALL,
-    schemas: { find: (space, id) => (space === 'id' ? (compiled.get(id) ?? 'unknown') : 'unknown') },
-    from: 0,
-    redoEnd: null,
-  });
-  const kept = records.map(({ key, value }, offset) => ({ offset, timestampMs: 0, key, value, headers: Buffer.from([0]) }));
-  expect(gatherer.feed(keptChunk({ topic: 'golden', partition: 0 }, kept))).toBeNull();
-  const blocks: ChangeBlock[] = [];
-  for (let block = gatherer.takeFull() ?? gatherer.takeOpen(); block !== null; ) {
-    blocks.push(block);
-    block = gatherer.takeFull() ?? gatherer.takeOpen();
-  }
+  const { blocks, skipped } = gathered(profile);
   return {
     changes: blocks.flatMap((block) => Array.from({ length: block.rowCount }, (_, row) => changeAt(block, row))),
-    skipped: Object.fromEntries(gatherer.takeSkipped()),
+    skipped,
     bad: blocks.flatMap((block) => block.bad.map(({ code, offset }) => ({ code, offset }))),
   };
-} // prettier-ignore
+}
 
 function changeAt(block: ChangeBlock, row: number): Change {
   const json = (images: ChangeBlock['key']): JsonValue | undefined =>

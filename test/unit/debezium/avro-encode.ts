@@ -38,12 +38,14 @@ export function encode(schema: Schema, value: unknown, names = declared(schema))
   }
 }
 
-/** The records that a schema declares, by their short name. */
+/** The records that a schema declares, by their short name and with their namespace. */
 function declared(schema: Schema): Map<string, Schema> {
   const names = new Map<string, Schema>();
   JSON.stringify(schema, (_, node: unknown) => {
-    const record = node as { type?: unknown; name?: unknown } | null;
-    if (record?.type === 'record') names.set(String(record.name), record as Schema);
+    const record = node as { type?: unknown; name?: unknown; namespace?: unknown } | null;
+    if (record?.type !== 'record') return node;
+    for (const name of [record.name, `${String(record.namespace)}.${String(record.name)}`])
+      names.set(String(name), record as Schema);
     return node;
   });
   return names;
