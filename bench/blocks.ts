@@ -6,6 +6,7 @@ import { createImageReaders } from '../src/delivery/image-readers';
 import { prepareBlock } from '../src/delivery/prepare';
 import type { DeliveryLimits, MirroredTable } from '../src/delivery/ports';
 import { openLog } from '../src/kafka/consumer';
+import { placeholderOf } from '../src/placeholder';
 import { OP, type RecordChunk } from '../src/model';
 import { createGatherer, type Gatherer } from '../src/pipeline';
 import type { ChangeBlock } from '../src/plan/change-block';
@@ -104,7 +105,10 @@ export async function insertsOf(
   return (await prepareBlock(block, context, ports, LIMITS)).inserts;
 }
 
-const LIMITS = { mirrors: true, placeholder: Buffer.from('__debezium_unavailable_value') } as unknown as DeliveryLimits;
+const LIMITS = {
+  mirrors: true,
+  placeholder: placeholderOf('__debezium_unavailable_value'),
+} as unknown as DeliveryLimits;
 
 const tables = new Map<string, MirroredTable>();
 

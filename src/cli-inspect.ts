@@ -10,6 +10,7 @@ import type { Config } from './config';
 import type { KeptRecord } from './delivery/kept-records';
 import { explainEnvelope, explainMode, explainTypes, type Step } from './inspect/explain';
 import { openReader, type KafkaReader } from './kafka/reader';
+import { placeholderOf } from './placeholder';
 import { PROFILE_MODES, tableName } from './model';
 import type { ChangeBlock } from './plan/change-block';
 import type { MirrorRows } from './plan/mirror-rows';
@@ -97,7 +98,7 @@ interface OpenedRecord {
 
 async function openRecord(record: KeptRecord, { config, place, values, rows }: Looking): Promise<OpenedRecord> {
   const schemas = schemasOf(config, () => undefined);
-  const options = { filter: filterOf(config), schemas, values, placeholder: config.unavailableValue };
+  const options = { filter: filterOf(config), schemas, values, placeholder: placeholderOf(config.unavailableValue) };
   let explained = explainEnvelope(place, record, options);
   while (explained.needed !== null && config.registry !== null) {
     await schemas.resolve(explained.needed, AbortSignal.timeout(READ_MS));
@@ -169,12 +170,12 @@ async function typesOf(
     const layout = mirrorLayout(source);
     if ('code' in layout) return say(`The table is audited, not mirrored: ${layout.code}.`);
     const typed = explainTypes(change, source, layout, {
-      placeholder: config.unavailableValue,
+      placeholder: placeholderOf(config.unavailableValue),
       modes: config.connector.modes ?? PROFILE_MODES,
     });
     const facts = {
       identity: source.identity,
-      placeholder: config.unavailableValue,
+      placeholder: placeholderOf(config.unavailableValue),
       highest: await rows.highest(place),
     };
     return { steps: [typed.step, explainMode(change, facts)], images: typed.images };

@@ -32,6 +32,7 @@ import { createTables } from './delivery/tables';
 import { ServiceError } from './errors';
 import type { Emit } from './events';
 import type { Log } from './kafka/log';
+import { placeholderOf } from './placeholder';
 import { OP, PROFILE_MODES, tableName, type ConnectorModes } from './model';
 import type { Filter } from './pipeline';
 import { catalogueState, readTable } from './postgres/catalogue';
@@ -137,7 +138,7 @@ export function limitsOf(
     waitSeconds,
     acceptLoss,
     mirrors: config.mirrors,
-    placeholder: Buffer.from(config.unavailableValue, 'utf8'),
+    placeholder: placeholderOf(config.unavailableValue),
   };
 }
 

@@ -5,6 +5,7 @@ import type { GuardedInsert, Guard, TargetTable } from '../clickhouse/insert';
 import type { LookUps } from '../clickhouse/look-ups';
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import type { Transcoder } from '../debezium/transcode';
+import type { PlaceholderForms } from '../debezium/withheld';
 import type { Emit } from '../events';
 import type { EarlierImages } from './table-past';
 import type { Log } from '../kafka/log';
@@ -169,5 +170,5 @@ export interface DeliveryLimits {
   /** Go on where records expired unread, instead of stopping. */
   readonly acceptLoss: boolean;
   readonly mirrors: boolean;
-  readonly placeholder: Uint8Array;
+  readonly placeholder: PlaceholderForms;
 }

@@ -79,9 +79,8 @@ export async function prepareBlock(
     : { changes: new Set<number>(), quarantine: new Set<number>() };
   const { redelivered, after } = judge(block, context.watermark, await twinsOf(block, context, ports));
   markForgotten(block, context.marks.forgotten, redelivered);
-  const placeholder = Buffer.from(limits.placeholder).toString('utf8');
-  const withheld = withheldRows(block, limits.placeholder, (bytes, from, to) =>
-    withheldColumns(bytes, from, to, placeholder),
+  const withheld = withheldRows(block, limits.placeholder.needles, (bytes, from, to) =>
+    withheldColumns(bytes, from, to, limits.placeholder),
   );
   const reads = appendableReads(block, context.snapshot);
   const looked: LookedAt = { block, topic, partition, end, announced: context.announced, redelivered, withheld };

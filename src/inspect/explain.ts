@@ -4,7 +4,7 @@ import { codecsOf } from '../clickhouse/wire-definition';
 import { compileTranscoder, TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
 import type { KnownSchemas } from '../debezium/open-record';
 import type { SchemaRef } from '../debezium/schema-header';
-import { withheldColumns } from '../debezium/withheld';
+import { withheldColumns, type PlaceholderForms } from '../debezium/withheld';
 import { describeBad } from '../delivery/bad-record';
 import { keptChunk, type KeptRecord } from '../delivery/kept-records';
 import { OP, tableName, type ConnectorModes, type SourceTable, type TopicPartition } from '../model';
@@ -42,7 +42,7 @@ export function explainEnvelope(
     readonly filter: Filter;
     readonly schemas: KnownSchemas;
     readonly values: 'hidden' | 'shown';
-    readonly placeholder: string;
+    readonly placeholder: PlaceholderForms;
   },
 ): Opened {
   const gatherer = createGatherer({
@@ -103,7 +103,7 @@ function wireOf(value: Uint8Array | null): string {
 
 function envelopeLines(
   block: ChangeBlock,
-  { values, placeholder }: { readonly values: 'hidden' | 'shown'; readonly placeholder: string },
+  { values, placeholder }: { readonly values: 'hidden' | 'shown'; readonly placeholder: PlaceholderForms },
 ): string[] {
   const op = String.fromCharCode(block.ops[0] ?? 0);
   const source = block.tables[0] ?? { source: '', db: '', schema: '', name: '' };
@@ -142,7 +142,7 @@ export function explainTypes(
   block: ChangeBlock,
   source: SourceTable,
   layout: MirrorLayout,
-  { placeholder, modes }: { placeholder: string; modes: ConnectorModes },
+  { placeholder, modes }: { placeholder: PlaceholderForms; modes: ConnectorModes },
 ): Typed {
   const op = block.ops[0];
   const lines = source.columns.map(({ name, type }) => {
@@ -178,7 +178,11 @@ export function explainTypes(
 /** Step 4: how the mirror is written, and why so. */
 export function explainMode(
   block: ChangeBlock,
-  facts: { readonly identity: SourceTable['identity']; readonly placeholder: string; readonly highest: number | null },
+  facts: {
+    readonly identity: SourceTable['identity'];
+    readonly placeholder: PlaceholderForms;
+    readonly highest: number | null;
+  },
 ): Step {
   const { identity, placeholder, highest } = facts;
   const op = block.ops[0];
@@ -194,7 +198,7 @@ export function explainMode(
   return { step: 'mode', lines };
 }
 
-function freshMode(block: ChangeBlock, op: number, identity: string, placeholder: string): string {
+function freshMode(block: ChangeBlock, op: number, identity: string, placeholder: PlaceholderForms): string {
   if (op === OP.t) return 'a truncate is a block of its own and removes the rows below it.';
   if (op === OP.r) return 'append while changes holds only rows of the same snapshot, else merge.';
   if (withheldColumns(block.after.bytes, block.after.start(0), block.after.end(0), placeholder).length > 0)

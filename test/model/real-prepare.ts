@@ -6,6 +6,7 @@ import type { LookUps, PastEvent } from '../../src/clickhouse/look-ups';
 import { mirrorLayout, type MirrorLayout } from '../../src/clickhouse/mirror-layout';
 import type { TruthEvent } from '../../src/clickhouse/truth-look-ups';
 import { compileTranscoder, type Transcoder } from '../../src/debezium/transcode';
+import { placeholderOf } from '../../src/placeholder';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable } from '../../src/delivery/ports';
 import { prepareBlock } from '../../src/delivery/prepare';
 import { DEFAULT_PLACEHOLDER, OP, type SourceColumn } from '../../src/model';
@@ -45,7 +46,7 @@ const LIMITS: DeliveryLimits = {
   waitSeconds: 1,
   acceptLoss: false,
   mirrors: true,
-  placeholder: Buffer.from(DEFAULT_PLACEHOLDER),
+  placeholder: placeholderOf(DEFAULT_PLACEHOLDER),
 };
 
 /** Records of a partition that `changes` holds, in offset order, as the service reads them. */

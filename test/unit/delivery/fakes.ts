@@ -6,6 +6,7 @@ import { mirrorLayout, type MirrorLayout } from '../../../src/clickhouse/mirror-
 import { partitionKey } from '../../../src/clickhouse/look-ups';
 import { compileTranscoder } from '../../../src/debezium/transcode';
 import type { SchemaRef } from '../../../src/debezium/schema-header';
+import { placeholderOf } from '../../../src/placeholder';
 import { createSchemas } from '../../../src/delivery/schemas';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable } from '../../../src/delivery/ports';
 import type { WantedRebuild } from '../../../src/delivery/rebuild-marks';
@@ -28,7 +29,7 @@ export const LIMITS: DeliveryLimits = {
   waitSeconds: 60,
   acceptLoss: false,
   mirrors: true,
-  placeholder: Buffer.from(DEFAULT_PLACEHOLDER),
+  placeholder: placeholderOf(DEFAULT_PLACEHOLDER),
 };
 
 export const KEEP_ALL: Filter = { ops: new Set(Object.values(OP)), keeps: () => true, isSignal: () => false };

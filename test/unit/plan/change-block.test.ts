@@ -1,6 +1,7 @@
 /** A block keeps what it is given, in order, through growth and reuse; and which of its rows withhold values. */
 import { DEFAULT_PLACEHOLDER, OP } from '../../../src/model';
 import { withheldColumns } from '../../../src/debezium/withheld';
+import { placeholderOf } from '../../../src/placeholder';
 import { ChangeBlock, type BadRecord } from '../../../src/plan/change-block';
 import { withheldRows } from '../../../src/plan/withheld-rows';
 import { blockOf, tableNamed, type Fact } from './blocks';
@@ -113,9 +114,9 @@ describe('a block of changes', () => {
 });
 
 describe('rows that withhold values', () => {
-  const placeholder = Buffer.from(DEFAULT_PLACEHOLDER);
+  const forms = placeholderOf(DEFAULT_PLACEHOLDER);
   const find = (facts: readonly Fact[]) =>
-    withheldRows(blockOf(facts), placeholder, (b, start, end) => withheldColumns(b, start, end, DEFAULT_PLACEHOLDER));
+    withheldRows(blockOf(facts), forms.needles, (b, start, end) => withheldColumns(b, start, end, forms));
   const u = (offset: number, after: object): Fact => ({ offset, op: 'u', after: JSON.stringify(after) });
   const W = DEFAULT_PLACEHOLDER;
 
