@@ -140,6 +140,28 @@ describe('records', () => {
     expect(world.calls).toEqual(['start at 5']);
   });
 
+  it('that wait for their block are not acknowledged before it is written', async () => {
+    const world = createWorld();
+    world.onCommit = ({ offset, metadata }) => {
+      if (parseNote(metadata)?.announced !== null) return;
+      const written = inserted(world).flat();
+      expect(creates(0, 1, 2).filter((one) => one.offset < offset && !written.includes(one.offset))).toEqual([]);
+    };
+    // The pace of many changing tables: blocks are further apart than acknowledgements.
+    const limits = { ...LIMITS, blockAgeMs: LIMITS.idleCommitMs * 8 };
+    const { delivery, fatal } = await started(world, { limits });
+    void delivery.take(chunkOf(creates(0)));
+    await until(() => inserted(world).length === 1);
+    void delivery.take(chunkOf(creates(1, 2), { to: 4 }));
+    await until(() => world.committed?.offset === 4);
+    expect(world.calls.filter((call) => /^(announce|acknowledge)/.test(call))).toEqual([
+      'announce [0, 1)',
+      'announce [1, 3)',
+      'acknowledge 4',
+    ]);
+    expect(fatal).toEqual([]);
+  });
+
   it('of another epoch are not taken', async () => {
     const world = createWorld();
     const { delivery } = await started(world);
