@@ -6,6 +6,7 @@ import type { Severity } from './check/kind';
 import { checkResult, failsOn, renderResult } from './check/report';
 import { EXIT } from './cli-failure';
 import { connectClickHouse } from './clickhouse/client';
+import { mirrorType } from './clickhouse/mirror-type';
 import type { Config } from './config';
 import { tableFilter } from './config-patterns';
 import { connectorStatus, renderStatus } from './connect/connector';
@@ -46,6 +47,7 @@ export async function runCheck(config: Config, print: (text: string) => void, op
     connector: connect === null ? null : () => lookAtConnector(connect, connector.name, config.secrets),
     registry: registry === null ? null : () => lookAtRegistry(registry),
     includes: (table) => included(table) && table !== connector.signalTable,
+    sends: (column) => mirrorType({ ...column, notNull: false, generated: false }, false) !== null,
   };
   try {
     const facts = await gather(parts, wantedOf(config));
@@ -72,6 +74,7 @@ function wantedOf(config: Config): Wanted {
     brokers: config.kafka.brokers.join(','),
     mirrors: config.mirrors,
     routes: config.tables.routes,
+    modes: connector.modes,
     warnings: config.warnings,
   };
 }

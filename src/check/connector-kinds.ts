@@ -27,6 +27,11 @@ export const CONNECTOR_KINDS = {
     'error',
     'The placeholder of a value that PostgreSQL did not repeat would be written as if it were the value.',
   ),
+  'connector-modes': kind(
+    'Kafka Connect',
+    'error',
+    'Plain JSON does not say how a value is written: read in another way, values come out wrong or go to quarantine.',
+  ),
   'connector-flattens': kind(
     'Kafka Connect',
     'error',
@@ -85,7 +90,7 @@ export const CONNECTOR_KINDS = {
   'option-binary-handling-mode': kind(
     'Kafka Connect',
     'warning',
-    'In the other modes a bytea that PostgreSQL did not repeat looks like a value, and cannot be told from one.',
+    'Every form is read, but under base64 and base64-url-safe a bytea that PostgreSQL did not repeat arrives as NULL, or stops the connector, which is an error.',
   ),
   'option-interval-handling-mode': kind(
     'Kafka Connect',

@@ -53,7 +53,16 @@ const RULES: readonly Rule[] = [
     byDefault: 'adaptive',
     worse: { connect: 'Times are cut to milliseconds.' },
   },
-  { id: 'option-binary-handling-mode', option: 'binary.handling.mode', want: ['hex'], byDefault: 'bytes' },
+  {
+    id: 'option-binary-handling-mode',
+    option: 'binary.handling.mode',
+    want: ['hex'],
+    byDefault: 'bytes',
+    worse: {
+      base64: 'A bytea that PostgreSQL did not repeat arrives as NULL, or stops the connector.',
+      'base64-url-safe': 'A bytea that PostgreSQL did not repeat arrives as NULL, or stops the connector.',
+    },
+  },
   { id: 'option-interval-handling-mode', option: 'interval.handling.mode', want: ['string'], byDefault: 'numeric' },
   { id: 'option-exactly-once-support', option: 'exactly.once.support', want: ['required'], byDefault: 'requested' },
   {

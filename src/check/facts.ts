@@ -1,6 +1,6 @@
 /** What `check` looks at, as facts; gathering and judging meet here. */
 import type { ErrorCode } from '../errors';
-import type { ReplicaIdentity } from '../model';
+import type { ConnectorModes, ReplicaIdentity } from '../model';
 import type { Severity } from './kind';
 import { KINDS, type FindingId } from './kinds';
 
@@ -71,6 +71,31 @@ export interface TableFacts {
   readonly toastable: readonly string[];
   readonly unlogged: boolean;
   readonly canSelect: boolean;
+  /** Without generated ones. */
+  readonly columns: readonly ColumnFacts[];
+}
+
+export interface ColumnType {
+  readonly name: string;
+  /** As PostgreSQL writes it. */
+  readonly type: string;
+  readonly base: string;
+  /** `pg_type.typtype` of the base. */
+  readonly kind: string;
+  readonly modifier: number;
+  readonly array: boolean;
+}
+
+/** A column; a domain counts as its base type, an array by its elements. */
+export interface ColumnFacts extends ColumnType {
+  /** As declared; PostgreSQL holds nobody to it. */
+  readonly dimensions: number;
+  /** It may be NULL, and has a DEFAULT. */
+  readonly nullableDefault: boolean;
+  /** Debezium sends columns of its type. */
+  readonly sent: boolean;
+  /** Its statistics show a day before year 1. */
+  readonly ancient: boolean;
 }
 
 export interface KafkaFacts {
@@ -139,6 +164,8 @@ export interface Wanted {
   readonly mirrors: boolean;
   /** `schema.table` to view name; null: not mirrored. */
   readonly routes: ReadonlyMap<string, string | null>;
+  /** CONNECTOR_MODES; null where it is not set. */
+  readonly modes: ConnectorModes | null;
   /** What the settings leave open to others. */
   readonly warnings: readonly string[];
 }
@@ -198,6 +225,11 @@ export function shellWord(text: string): string {
 /** An identifier of PostgreSQL. */
 export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** The table's name for PostgreSQL. */
+export function quoted({ schema, name }: Pick<TableFacts, 'schema' | 'name'>): string {
+  return `${identifier(schema)}.${identifier(name)}`;
 }
 
 /** 1.5 GiB. */

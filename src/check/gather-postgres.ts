@@ -1,6 +1,6 @@
 /** Asks PostgreSQL for the facts that `check` judges; changes nothing. */
 import { tableName, type ReplicaIdentity } from '../model';
-import type { PostgresFacts, PublicationFacts, SlotFacts, TableFacts, Wanted } from './facts';
+import type { ColumnFacts, ColumnType, PostgresFacts, PublicationFacts, SlotFacts, TableFacts, Wanted } from './facts';
 
 export type Query = <T>(sql: string, params?: readonly unknown[]) => Promise<T[]>;
 
@@ -32,6 +32,29 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence IN ('p', 'u')
   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 ORDER BY 1, 2`;
+
+/** Of the same tables; the type of an array is that of its elements. Statistics tell of days BC without a look at the rows. */
+const COLUMNS_SQL = `
+WITH RECURSIVE resolved AS (
+  SELECT a.attrelid, a.attnum, a.atttypid AS typid, a.atttypmod AS modifier
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+    AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  UNION ALL
+  SELECT r.attrelid, r.attnum, t.typbasetype, CASE WHEN r.modifier >= 0 THEN r.modifier ELSE t.typtypmod END
+  FROM resolved r JOIN pg_type t ON t.oid = r.typid WHERE t.typtype = 'd'
+)
+SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+  coalesce(e.typname, t.typname) AS base, coalesce(e.typtype, t.typtype)::text AS kind, r.modifier, e.oid IS NOT NULL AS array,
+  a.attndims::int AS dimensions, a.atthasdef AND NOT a.attnotnull AS "nullableDefault",
+  t.typname IN ('date', 'timestamp', 'timestamptz') AND EXISTS (
+    SELECT FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+      AND concat(s.histogram_bounds::text, s.most_common_vals::text) LIKE '% BC%') AS ancient
+FROM resolved r JOIN pg_type t ON t.oid = r.typid AND t.typtype <> 'd'
+JOIN pg_attribute a ON a.attrelid = r.attrelid AND a.attnum = r.attnum
+JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typsubscript = 'array_subscript_handler'::regproc
+ORDER BY c.oid, a.attnum`;
 
 const SERVER_SQL = `
 SELECT current_setting('wal_level') AS wal_level, current_setting('server_version') AS version,
@@ -104,17 +127,27 @@ interface TableRow {
   readonly can_select: boolean;
 }
 
-/** `includes`: which tables, as `schema.table`. Throws what the query throws. */
+interface ColumnRow extends Omit<ColumnFacts, 'sent'> {
+  readonly schema: string;
+  readonly table: string;
+}
+
+/** Throws what the query throws. */
 export async function postgresFacts(
   query: Query,
   wanted: Wanted,
-  includes: (table: string) => boolean,
+  {
+    includes,
+    sends,
+  }: { readonly includes: (table: string) => boolean; readonly sends: (column: ColumnType) => boolean },
 ): Promise<PostgresFacts> {
-  const [[server], slots, tables] = await Promise.all([
+  const [[server], slots, tables, columns] = await Promise.all([
     query<ServerRow>(SERVER_SQL),
     query<SlotRow>(SLOTS_SQL),
     query<TableRow>(TABLES_SQL),
+    query<ColumnRow>(COLUMNS_SQL),
   ]);
+  const columnsOf = Map.groupBy(columns, ({ schema, table }) => tableName({ schema, name: table }));
   // It is one row by its form.
   if (server === undefined) throw new Error('PostgreSQL told nothing of itself');
   return {
@@ -134,7 +167,15 @@ export async function postgresFacts(
     role: { name: server.role, replication: server.replication },
     publication: await publicationFacts(query, wanted.publication, server.number),
     signalTableExists: tables.some((table) => tableName(table) === wanted.signalTable),
-    tables: tables.map(toTable).filter((table) => includes(tableName(table))),
+    tables: tables
+      .map((row) => {
+        const columns = columnsOf.get(tableName(row)) ?? [];
+        return toTable(
+          row,
+          columns.map(({ schema: _, table: _table, ...column }) => ({ ...column, sent: sends(column) })),
+        );
+      })
+      .filter((table) => includes(tableName(table))),
   };
 }
 
@@ -156,7 +197,7 @@ async function publicationFacts(query: Query, name: string, version: number): Pr
   };
 }
 
-function toTable(row: TableRow): TableFacts {
+function toTable(row: TableRow, columns: readonly ColumnFacts[]): TableFacts {
   const { schema, name, toastable, unlogged } = row;
   return {
     schema,
@@ -167,5 +208,6 @@ function toTable(row: TableRow): TableFacts {
     hasPrimaryKey: row.has_primary_key,
     hasKey: row.has_key,
     canSelect: row.can_select,
+    columns,
   };
 }

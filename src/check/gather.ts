@@ -1,6 +1,6 @@
 /** Asks every part for the facts that `check` judges; changes nothing anywhere. */
 import { ServiceError } from '../errors';
-import type { CheckFacts, ConnectFacts, KafkaFacts, Looked, Wanted } from './facts';
+import type { CheckFacts, ColumnType, ConnectFacts, KafkaFacts, Looked, Wanted } from './facts';
 import { clickhouseFacts, type ClickHouseQuery } from './gather-clickhouse';
 import { postgresFacts, type Query } from './gather-postgres';
 
@@ -14,13 +14,15 @@ export interface Parts {
   readonly registry: (() => Promise<void>) | null;
   /** Which tables, as `schema.table`. */
   readonly includes: (table: string) => boolean;
+  /** Whether Debezium sends columns of this type. */
+  readonly sends: (column: ColumnType) => boolean;
 }
 
 /** All parts at once, so that it takes as long as the slowest. Never throws for a part that is away. */
 export async function gather(parts: Parts, wanted: Wanted): Promise<CheckFacts> {
   const { postgres: query, connector, registry: ask } = parts;
   const [postgres, kafka, clickhouse, connect, registry] = await Promise.all([
-    look(query === null ? null : () => postgresFacts(query, wanted, parts.includes)),
+    look(query === null ? null : () => postgresFacts(query, wanted, parts)),
     look(parts.kafka),
     look(() => clickhouseFacts(parts.clickhouse, wanted)),
     look(connector),

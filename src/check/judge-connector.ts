@@ -1,4 +1,5 @@
 /** What is wrong with the connector: the worker's plugin, its state, and whether its options fit the settings. */
+import { modesBeside, modesOfConnector, modesText } from '../connector-modes';
 import { judgeOptions } from './connector-options';
 import { byHand, finding, shell, shellWord } from './facts';
 import type { ConnectFacts, Finding, Looked, Wanted } from './facts';
@@ -86,7 +87,26 @@ function judgeFit(config: Config, wanted: Wanted, place: string): Finding[] {
     const mend = shell(`export UNAVAILABLE_VALUE=${shellWord(placeholder)}`);
     found.push(finding('connector-placeholder', { place, what, mend }));
   }
-  return found;
+  return [...found, ...judgeModes(config, wanted, place)];
+}
+
+/** How the service would read plain JSON, beside how the connector writes it. */
+function judgeModes(config: Config, { modes: set }: Wanted, place: string): Finding[] {
+  const written = modesOfConnector(config);
+  if ('unread' in written) {
+    const what = `its ${written.unread} is ${config[written.unread] ?? ''}, which is not read`;
+    return [finding('connector-modes', { place, what, mend: shell(applyCommand(config)) })];
+  }
+  const differing = set === null || !isPlainJson(config) ? [] : modesBeside(set, written);
+  if (differing.length === 0) return [];
+  const what = `it has ${differing.join(', ')}, and CONNECTOR_MODES says otherwise`;
+  const mend = shell(`export CONNECTOR_MODES=${shellWord(modesText(written))}`);
+  return [finding('connector-modes', { place, what, mend })];
+}
+
+function isPlainJson(config: Config): boolean {
+  const schemas = config['value.converter.schemas.enable'] ?? 'true';
+  return (config['value.converter'] ?? '').endsWith('.JsonConverter') && schemas === 'false';
 }
 
 /** Only where the connector writes Avro is a registry needed. */

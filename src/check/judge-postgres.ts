@@ -1,6 +1,7 @@
 /** What is wrong with the source: its settings, slots, publication, tables and rights. */
 import { tableName } from '../model';
-import { byHand, bytesText, finding, identifier, psql, shell } from './facts';
+import { byHand, bytesText, finding, identifier, psql, quoted, shell } from './facts';
+import { judgeColumns, judgeUnmarked } from './judge-columns';
 import type { ConnectFacts, Finding, PostgresFacts, SlotFacts, TableFacts, Wanted } from './facts';
 
 const PLACE = 'PostgreSQL';
@@ -25,7 +26,7 @@ export function judgePostgres(
     ...judgeRole(facts),
     ...judgeSlots(facts, wanted, { apply, connect }),
     ...judgePublication(facts, wanted, apply),
-    ...facts.tables.flatMap((table) => [...judgeTable(table, facts.role.name)]),
+    ...facts.tables.flatMap((table) => judgeTable(table, facts.role.name, connect?.config ?? null)),
   ];
 }
 
@@ -155,13 +156,13 @@ function judgeMembership(
   return [finding('publication-filters', { place, what, mend })];
 }
 
-function judgeTable(table: TableFacts, role: string): Finding[] {
+function judgeTable(table: TableFacts, role: string, config: ConnectFacts['config']): Finding[] {
   const place = tableName(table);
   if (table.unlogged) {
     const mend = psql(`ALTER TABLE ${quoted(table)} SET LOGGED;`);
     return [finding('table-unlogged', { place, what: 'it is UNLOGGED', mend })];
   }
-  const found = judgeIdentity(table);
+  const found = [...judgeIdentity(table, config), ...judgeColumns(table, config)];
   if (!table.hasKey) {
     const what = 'it has no primary key and no unique index over NOT NULL columns';
     const mend = psql(
@@ -178,7 +179,7 @@ function judgeTable(table: TableFacts, role: string): Finding[] {
   return found;
 }
 
-function judgeIdentity(table: TableFacts): Finding[] {
+function judgeIdentity(table: TableFacts, config: ConnectFacts['config']): Finding[] {
   const place = tableName(table);
   const mend = psql(`ALTER TABLE ${quoted(table)} REPLICA IDENTITY FULL;`);
   const what = `its replica identity is ${table.identity.toUpperCase()}, not FULL`;
@@ -191,13 +192,11 @@ function judgeIdentity(table: TableFacts): Finding[] {
       return [finding('identity-index', { place, what, mend })];
     case 'default': {
       if (!table.hasPrimaryKey) return [finding('identity-no-key', { place, what, mend })];
+      const lost = judgeUnmarked(table, config);
+      if (lost.length > 0) return lost;
       if (table.toastable.length === 0) return [finding('identity-default', { place, what, mend })];
       const columns = `it has columns for large values: ${table.toastable.join(', ')}`;
       return [finding('identity-toast', { place, what: `${what}; ${columns}`, mend })];
     }
   }
-}
-
-function quoted(table: TableFacts): string {
-  return `${identifier(table.schema)}.${identifier(table.name)}`;
 }

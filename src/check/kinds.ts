@@ -95,6 +95,26 @@ export const KINDS = {
     'warning',
     'Large values that an UPDATE did not change are withheld by PostgreSQL, and the old row is not in the changes: the audit lacks both, and the mirror is written by looking rows up, which is slower.',
   ),
+  'identity-toast-lost': kind(
+    'PostgreSQL',
+    'error',
+    'A large value that an UPDATE did not change is withheld by PostgreSQL, and for these types Debezium has nothing to say so: it arrives as NULL, or stops the connector where event.converting.failure.handling.mode is fail or the column is NOT NULL.',
+  ),
+  'column-not-sent': kind(
+    'PostgreSQL',
+    'warning',
+    'Debezium leaves out columns of this type: neither changes nor the mirror has them.',
+  ),
+  'column-distorted': kind(
+    'PostgreSQL',
+    'warning',
+    'Debezium sends some values of this type otherwise than they are: changes and the mirror have what it sends, and verify tells the difference.',
+  ),
+  'column-null-default': kind(
+    'PostgreSQL',
+    'warning',
+    "Apicurio's converter writes the DEFAULT in the place of a NULL, and has no switch for it.",
+  ),
   'table-without-key': kind(
     'PostgreSQL',
     'warning',

@@ -54,6 +54,7 @@ describe('check', () => {
         (name) => `CREATE TABLE ${name} (id int PRIMARY KEY, n int)`,
       ),
       'CREATE TABLE large (id int PRIMARY KEY, body text)',
+      'CREATE TABLE measured (id int PRIMARY KEY, numbers float8[])',
       'CREATE TABLE keyless (n int)',
       ...full.map((name) => `ALTER TABLE ${name} REPLICA IDENTITY FULL`),
       `INSERT INTO plain VALUES (1, 1)`,
@@ -160,6 +161,7 @@ describe('check', () => {
         'identity-no-key',
         'identity-nothing',
         'identity-toast',
+        'identity-toast-lost',
         'option-binary-handling-mode',
         'option-decimal-handling-mode',
         'option-errors-tolerance',
@@ -248,6 +250,19 @@ describe('check', () => {
     const lax = await world.command(['check'], commands.env);
     expect([lax.code, lax.stdout]).toEqual([0, expect.stringContaining('[identity-default]')]);
     expect((await world.command(['check', '--fail-on', 'warning'], commands.env)).code).toBe(1);
+  });
+
+  scenario('and columns are found that Debezium does not send, or otherwise than they are', async () => {
+    await world.sql(
+      `CREATE DOMAIN short AS name`,
+      `ALTER TABLE small ADD COLUMN search tsquery, ADD COLUMN nick short, ADD COLUMN grid int[][], ADD COLUMN born date`,
+      `INSERT INTO small (id, born) SELECT n, '0044-03-15 BC' FROM generate_series(900, 950) n`,
+    );
+    await world.postgres.query('ANALYZE small');
+    const { found } = await check();
+    const told = (id: string): string => found.find((one) => one.id === id)?.what ?? '';
+    expect(told('column-not-sent')).toContain('search (tsquery)');
+    for (const name of ['nick short', 'grid integer[]', 'born date']) expect(told('column-distorted')).toContain(name);
   });
 
   scenario('and a part that is away is a finding, not a failure', async () => {

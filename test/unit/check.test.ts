@@ -9,6 +9,7 @@ import type {
   Looked,
   PostgresFacts,
   SlotFacts,
+  ColumnFacts,
   TableFacts,
   TopicFacts,
   Wanted,
@@ -21,6 +22,7 @@ import { KINDS, type FindingId } from '../../src/check/kinds';
 import { checkResult, failsOn, renderResult } from '../../src/check/report';
 import { fillPlaceholders, PROFILES, readProfile, withDefaults } from '../../src/connect/profile';
 import { ServiceError } from '../../src/errors';
+import { PROFILE_MODES } from '../../src/model';
 
 const wanted: Wanted = {
   topicPrefix: 'cdc',
@@ -34,6 +36,7 @@ const wanted: Wanted = {
   brokers: 'k:9092',
   mirrors: true,
   routes: new Map(),
+  modes: null,
   warnings: [],
 };
 
@@ -46,6 +49,19 @@ const orders: TableFacts = {
   toastable: [],
   unlogged: false,
   canSelect: true,
+  columns: [],
+};
+const body: ColumnFacts = {
+  name: 'body',
+  type: 'text',
+  base: 'text',
+  kind: 'b',
+  modifier: -1,
+  array: false,
+  dimensions: 0,
+  nullableDefault: false,
+  sent: true,
+  ancient: false,
 };
 const slot: SlotFacts = {
   name: 'debezium_clickhouse',
@@ -202,6 +218,22 @@ const CASES: Readonly<Record<FindingId, readonly [Change, string]>> = {
     { table: { identity: 'default', toastable: ['body'] } },
     'ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;',
   ],
+  'identity-toast-lost': [
+    {
+      table: { identity: 'default', toastable: ['b'], columns: [{ ...body, name: 'b', base: 'float8', array: true }] },
+    },
+    'ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;',
+  ],
+  'column-not-sent': [{ table: { columns: [{ ...body, type: 'pair', sent: false }] } }, 'Fill a column'],
+  'column-distorted': [{ table: { columns: [{ ...body, type: 'name', base: 'name' }] } }, 'Where such values occur'],
+  'column-null-default': [
+    {
+      table: { columns: [{ ...body, nullableDefault: true }] },
+      connect: { config: profile('avro') },
+      registry: reached(null),
+    },
+    'debezium-clickhouse connectors apply --profile json-schema',
+  ],
   'table-without-key': [{ table: { hasKey: false } }, 'ALTER TABLE "public"."orders" ADD COLUMN'],
   'table-unlogged': [{ table: { unlogged: true } }, 'ALTER TABLE "public"."orders" SET LOGGED;'],
   'role-no-replication': [
@@ -218,6 +250,10 @@ const CASES: Readonly<Record<FindingId, readonly [Change, string]>> = {
   'connector-prefix': [{ options: { 'topic.prefix': 'x' } }, 'export TOPIC_PREFIX=x'],
   'connector-slot': [{ options: { 'publication.name': 'p' } }, 'export PUBLICATION_NAME=p'],
   'connector-placeholder': [{ options: { 'unavailable.value.placeholder': 'z z' } }, "export UNAVAILABLE_VALUE='z z'"],
+  'connector-modes': [
+    { wanted: { modes: { ...PROFILE_MODES, binary: 'bytes' } } },
+    'export CONNECTOR_MODES=decimal.handling.mode=string,',
+  ],
   'connector-flattens': [{ options: { ...TRANSFORMS, 'transforms.a.type': 'x.ExtractNewRecordState' } }, APPLY],
   'connector-transforms': [{ options: TRANSFORMS }, APPLY],
   'connector-alters-columns': [{ options: { 'column.exclude.list': 'a' } }, APPLY],
@@ -359,6 +395,47 @@ describe('findings', () => {
     expect(new Set(found.map(({ mend }) => mend.run))).toEqual(new Set(['export ROUTES=a.b=a_b_2,public.c=c_2']));
   });
 
+  test.each<[string, Partial<ColumnFacts>, string]>([
+    ['an array of several dimensions', { base: 'int4', array: true, dimensions: 2 }, 'each inner array'],
+    ['an enum[]', { base: 'mood', kind: 'e', array: true, dimensions: 1 }, 'holds a NULL'],
+    ['a numeric[]', { base: 'numeric', array: true }, 'NaN'],
+    ['a time[]', { base: 'time', array: true }, '24:00'],
+    ['a name', { base: 'name' }, 'sent as NULL'],
+    ['a varbit', { base: 'varbit' }, 'zeros at the left'],
+    ['days BC', { base: 'date', ancient: true }, 'BC'],
+  ])('say of %s what Debezium makes of it', (_, column, what) => {
+    const { id, what: told } = only(findings(facts({ table: { columns: [{ ...body, ...column }] } })));
+    expect(id).toBe('column-distorted');
+    expect(told).toContain(what);
+  });
+
+  test.each<[Partial<ColumnFacts>, string, Readonly<Record<string, string | undefined>>]>([
+    [{ base: 'text' }, 'identity-toast', {}],
+    [{ base: 'jsonb' }, 'identity-toast', {}],
+    [{ base: 'tsrange', kind: 'r' }, 'identity-toast', {}],
+    [{ base: 'uuid', array: true }, 'identity-toast', {}],
+    [{ base: 'int4', array: true }, 'identity-toast', {}],
+    [{ base: 'bytea' }, 'identity-toast', {}],
+    [{ base: 'bytea' }, 'identity-toast-lost', { 'binary.handling.mode': 'base64' }],
+    [{ base: 'bytea', array: true }, 'identity-toast-lost', {}],
+    [{ base: 'varbit', modifier: 1 }, 'identity-toast-lost', {}],
+    [{ base: 'int2', array: true }, 'identity-toast-lost', {}],
+    [{ base: 'mood', kind: 'e', array: true }, 'identity-toast-lost', {}],
+    [{ base: 'geometry' }, 'identity-toast-lost', {}],
+    [{ base: 'vector' }, 'identity-toast-lost', {}],
+  ])('say of a large %j under DEFAULT identity: %s %j', (column, id, options) => {
+    const table = { identity: 'default' as const, toastable: ['body'], columns: [{ ...body, ...column }] };
+    expect(findings(facts({ table, options })).map((one) => one.id)).toContain(id);
+    expect(findings(facts({ table: { ...table, identity: 'full' }, options })).map((one) => one.id)).not.toContain(id);
+  });
+
+  test('are not made of CONNECTOR_MODES where the record says itself how it is written, and are of a mode that is not read', () => {
+    const modes = { ...PROFILE_MODES, binary: 'bytes' as const };
+    expect(findings(facts({ wanted: { modes }, connect: { config: profile('json-schema') } }))).toEqual([]);
+    const structured = findings(facts({ options: { 'time.precision.mode': 'structured' } }));
+    expect(structured.map(({ id }) => id)).toContain('connector-modes');
+  });
+
   test('put errors before warnings', () => {
     const found = findings(facts({ table: { identity: 'default' }, postgres: { walLevel: 'replica' } }));
     expect(found.map(({ severity }) => severity)).toEqual([...found.map(({ severity }) => severity)].sort());
@@ -406,6 +483,7 @@ describe('gather', () => {
     connector: null,
     registry: null,
     includes: () => true,
+    sends: () => true,
   };
 
   test('takes a part that is away as a fact', async () => {
