@@ -9,7 +9,7 @@ import { connectClickHouse } from './clickhouse/client';
 import { mirrorType } from './clickhouse/mirror-type';
 import type { Config } from './config';
 import { tableFilter } from './config-patterns';
-import { connectorStatus, renderStatus } from './connect/connector';
+import { renderStatus, settledStatus, taskFailed } from './connect/connector';
 import { openConnect } from './connect/rest';
 import { ServiceError } from './errors';
 import { httpCall } from './http-call';
@@ -87,12 +87,13 @@ async function lookAtConnector(
   const rest = openConnect(connectUrl, { secrets, requestMs: PATIENCE_MS, busyMs: PATIENCE_MS });
   const { plugins } = await rest.versions();
   const config = await rest.config(name);
-  const status = await connectorStatus({ connectUrl, name, secrets });
+  const status = await settledStatus({ connectUrl, name, secrets }, PATIENCE_MS);
   return {
     plugin: plugins.find(({ className }) => className === DEBEZIUM)?.version ?? null,
     config,
     running: status.running,
     state: status.state,
+    taskFailed: taskFailed(status),
     status: renderStatus(status),
   };
 }

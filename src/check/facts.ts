@@ -145,6 +145,8 @@ export interface ConnectFacts {
   readonly running: boolean;
   /** RUNNING, PAUSED, STOPPED, FAILED … */
   readonly state: string;
+  /** A task gave up; a connector that is paused can hold such a one too. */
+  readonly taskFailed: boolean;
   /** States of connector and tasks, and the first lines of an error. */
   readonly status: string;
 }

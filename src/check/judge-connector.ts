@@ -53,11 +53,14 @@ function judgePlugin(plugin: string | null): Finding[] {
   return [finding('debezium-version', { place, what: `its Debezium is ${plugin}`, mend })];
 }
 
-function judgeState({ running, state, status }: ConnectFacts, place: string): Finding[] {
+function judgeState({ running, state, taskFailed, status }: ConnectFacts, place: string): Finding[] {
   if (running) return [];
   if (state === 'PAUSED' || state === 'STOPPED') {
+    // Starts what had failed before the pause too.
     const mend = shell('debezium-clickhouse connectors resume');
-    return [finding('connector-paused', { place, what: `it is ${state}`, mend })];
+    const paused = finding('connector-paused', { place, what: `it is ${state}`, mend });
+    if (!taskFailed) return [paused];
+    return [paused, finding('connector-failed', { place, what: `its task has failed besides: ${status}`, mend })];
   }
   // Its cause first: other findings, and the error itself.
   const mend = shell('debezium-clickhouse connectors restart');

@@ -195,7 +195,7 @@ export async function untilRunning(
   for (;;) {
     const status = toStatus(options.name, await connect.status(options.name), options.secrets);
     if (status.running) return status;
-    const failed = status.state === 'FAILED' || status.tasks.some((task) => task.state === 'FAILED');
+    const failed = status.state === 'FAILED' || taskFailed(status);
     if (failed || performance.now() > deadline) throw didNotStart(status);
     await pause(POLL_MS);
   }
@@ -258,7 +258,30 @@ export function toStatus(name: string, raw: RawStatus | null, secrets: readonly 
 
 function hasFailed(status: RawStatus | null): boolean {
   if (status === null) return false;
-  return status.connector.state === 'FAILED' || status.tasks.some((task) => task.state === 'FAILED');
+  return status.connector.state === 'FAILED' || taskFailed(status);
+}
+
+export function taskFailed({ tasks }: { readonly tasks: readonly { readonly state: string }[] }): boolean {
+  return tasks.some(({ state }) => state === 'FAILED');
+}
+
+/** Between two states, as a worker that takes up a configuration or shares out the work anew has it for a moment. */
+function isPassing({ state, tasks }: ConnectorStatus): boolean {
+  return [state, ...tasks.map((task) => task.state)].some((one) => one === 'UNASSIGNED' || one === 'RESTARTING');
+}
+
+/** How the connector is once it is in no state that passes by itself, or after `ms` all the same. */
+export async function settledStatus(
+  options: Parameters<typeof connectorStatus>[0],
+  ms: number,
+): Promise<ConnectorStatus> {
+  let status = await connectorStatus(options);
+  await until(ms, async () => {
+    if (!isPassing(status)) return true;
+    status = await connectorStatus(options);
+    return false;
+  });
+  return status;
 }
 
 function sayIfFormChanges(

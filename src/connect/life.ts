@@ -1,7 +1,7 @@
 /** Restarting, pausing and resuming a connector that exists, each until it is so. */
 import { ServiceError } from '../errors';
 import type { HttpEndpoint } from '../security';
-import { toStatus, untilRunning, type ConnectorStatus } from './connector';
+import { taskFailed, toStatus, untilRunning, type ConnectorStatus } from './connector';
 import { openConnect, pause, type ConnectRest } from './rest';
 
 export interface ConnectorPlace {
@@ -38,19 +38,25 @@ async function untilItMoves(connect: ConnectRest, at: ConnectorPlace): Promise<v
   }
 }
 
-/** The tasks end and keep their place; the slot holds WAL from here on. */
+/** The tasks end and keep their place; the slot holds WAL from here on. One that had failed stays failed. */
 export async function pauseConnector(at: ConnectorPlace): Promise<ConnectorStatus> {
   const connect = openConnect(at.connectUrl, { secrets: at.secrets });
   await stateOf(connect, at);
   await connect.pause(at.name);
-  return untilState(connect, at, (status) => [status, ...status.tasks].every(({ state }) => state === 'PAUSED'));
+  return untilState(connect, at, ({ state, tasks }) => {
+    return state === 'PAUSED' && tasks.every((task) => task.state === 'PAUSED' || task.state === 'FAILED');
+  });
 }
 
-/** From paused or stopped; it goes on where it was. */
+/** From paused or stopped; it goes on where it was. Kafka Connect itself leaves a task alone that had failed before. */
 export async function resumeConnector(at: ConnectorPlace): Promise<ConnectorStatus> {
   const connect = openConnect(at.connectUrl, { secrets: at.secrets });
-  await stateOf(connect, at);
+  const before = await stateOf(connect, at);
   await connect.resume(at.name);
+  if (taskFailed(before)) {
+    await connect.restart(at.name, 'failed');
+    await untilItMoves(connect, at);
+  }
   return untilItStays(connect, at);
 }
 

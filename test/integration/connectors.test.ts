@@ -111,24 +111,32 @@ describe('connectors', () => {
 
   scenario('a running incremental snapshot is stopped, and the one who watches is told', async () => {
     await world.sql(`INSERT INTO item SELECT i, 'more' FROM generate_series(2501, 22500) i`);
-    const signalsWaiting = async (): Promise<number> => {
-      const rows = await world.postgres.query(
-        `SELECT FROM pg_locks WHERE relation = 'debezium_signal'::regclass AND NOT granted`,
-      );
-      return rows.length;
-    };
-    // Both signals are held back and let go together, so that the stop comes right behind the first chunk.
+    // The stop is held back until the signal before it is committed, so that it comes right behind it and never before.
+    await world.sql(
+      `CREATE FUNCTION hold_stop() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$`,
+      `CREATE TRIGGER hold_stop BEFORE INSERT ON debezium_signal FOR EACH ROW
+       WHEN (NEW.type = 'stop-snapshot') EXECUTE FUNCTION hold_stop()`,
+    );
+    const signalled = async (): Promise<number> =>
+      (await world.postgres.query(`SELECT FROM debezium_signal WHERE type = 'execute-snapshot'`)).length;
+    const waitingStops = `SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+      WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted`;
+    const before = await signalled();
     const watching = await withSession(world.settings['PG_URL'] ?? '', async (session) => {
-      await session.query('BEGIN');
-      await session.query('LOCK TABLE debezium_signal IN SHARE MODE');
-      const shown = json('snapshot', '--tables', 'public.item');
-      await waitFor(async () => (await signalsWaiting()) === 1, 'the first signal is about to be written');
+      await session.query('SELECT pg_advisory_lock(1)');
       const stopping = json('snapshot', '--stop');
-      await waitFor(async () => (await signalsWaiting()) === 2, 'the second signal is about to be written');
-      await session.query('COMMIT');
+      await waitFor(
+        async () => (await world.postgres.query(waitingStops)).length === 1,
+        'the stop is about to be written',
+      );
+      const shown = json('snapshot', '--tables', 'public.item');
+      await waitFor(async () => (await signalled()) > before, 'the snapshot is asked for');
+      await session.query('SELECT pg_advisory_unlock(1)');
       expect((await stopping).code).toBe(0);
       return { shown };
     });
+    await world.sql('DROP FUNCTION hold_stop CASCADE');
     expect(await watching.shown).toMatchObject({
       code: 1,
       state: 'stopped',
@@ -154,6 +162,12 @@ describe('connectors', () => {
     const failed = await connectors('restart', '--all');
     expect([failed.code, failed.stderr]).toEqual([3, expect.stringContaining('Publication autocreation is disabled')]);
     expect(await json('status')).toMatchObject({ code: 1, tasks: [{ state: 'FAILED' }] });
+    // A pause does not wait for what cannot pause; check names both, and resume tries the task again.
+    expect(await json('pause')).toMatchObject({ code: 0, state: 'PAUSED', tasks: [{ state: 'FAILED' }] });
+    const checked = await world.command(['check', '--json'], env);
+    const { findings } = JSON.parse(checked.stdout) as { findings: { id: string }[] };
+    expect(findings.map(({ id }) => id)).toEqual(expect.arrayContaining(['connector-paused', 'connector-failed']));
+    expect((await connectors('resume')).code).toBe(3);
     await world.sql(`ALTER PUBLICATION ${world.name}_gone RENAME TO ${world.name}`);
     await world.sql(`UPDATE item SET name = 'while it had failed' WHERE id = 2`);
     expect(await json('restart')).toMatchObject({ code: 0, running: true });

@@ -128,6 +128,7 @@ const worker: ConnectFacts = {
   config: profile(),
   running: true,
   state: 'RUNNING',
+  taskFailed: false,
   status: 'RUNNING',
 };
 
@@ -348,6 +349,12 @@ describe('findings', () => {
     ['time.precision.mode', 'connect'],
   ])('%s = %s alters values, which is an error', (option, value) => {
     expect(only(findings(facts({ options: { [option]: value } }))).severity).toBe('error');
+  });
+
+  test('name both of a connector that is paused and whose task had failed, and one command for both', () => {
+    const found = findings(facts({ connect: { running: false, state: 'PAUSED', taskFailed: true } }));
+    expect(found.map(({ id }) => id)).toEqual(['connector-paused', 'connector-failed']);
+    expect(new Set(found.map(({ mend }) => mend.run))).toEqual(new Set(['debezium-clickhouse connectors resume']));
   });
 
   test('are not made of either way of tombstones, of an unlogged table that is not published, or of a slot at rest', () => {

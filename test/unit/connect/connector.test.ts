@@ -2,8 +2,15 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { applyConnector, connectorStatus, deleteConnector, renderStatus } from '../../../src/connect/connector';
+import {
+  applyConnector,
+  connectorStatus,
+  deleteConnector,
+  renderStatus,
+  settledStatus,
+} from '../../../src/connect/connector';
 import type { ApplyOptions } from '../../../src/connect/connector';
+import { pauseConnector, resumeConnector } from '../../../src/connect/life';
 import { traceHead } from '../../../src/connect/rest';
 import type { SourceSql } from '../../../src/connect/source';
 
@@ -23,6 +30,8 @@ class FakeWorker {
   taskState = 'RUNNING';
   trace = '';
   busyAnswers = 0;
+  /** So many statuses say UNASSIGNED, as while a worker takes up a configuration. */
+  passingAnswers = 0;
   refusal: string | null = null;
   private readonly server: Server;
 
@@ -62,10 +71,20 @@ class FakeWorker {
     if (this.config === null) return { status: 404, answer: { error_code: 404, message: 'not found' } };
     if (request === 'GET /config') return { status: 200, answer: this.config };
     if (request === 'PUT /stop') this.state = 'STOPPED';
-    if (request === 'PUT /resume') [this.state, this.taskState, this.trace] = ['RUNNING', 'RUNNING', ''];
+    if (request === 'PUT /pause') this.state = 'PAUSED';
+    if (request === 'PUT /resume') {
+      // As the real one: a task that is made anew runs, and one that had failed before a pause stays as it was.
+      if (this.state === 'STOPPED') [this.taskState, this.trace] = ['RUNNING', ''];
+      this.state = 'RUNNING';
+    }
+    if (request.startsWith('POST /restart')) [this.taskState, this.trace] = ['RUNNING', ''];
     if (request === 'DELETE ') this.config = null;
     if (request !== 'GET /status') return { status: 204 };
     const tasks = this.state === 'STOPPED' ? [] : [{ id: 0, state: this.taskState, trace: this.trace }];
+    if (this.passingAnswers > 0) {
+      this.passingAnswers -= 1;
+      return { status: 200, answer: { connector: { state: 'UNASSIGNED' }, tasks: [] } };
+    }
     return { status: 200, answer: { connector: { state: this.state }, tasks } };
   }
 }
@@ -208,6 +227,15 @@ describe('the status', () => {
     expect(renderStatus(status)).toBe('connector debezium-clickhouse: MISSING');
   });
 
+  test('is waited for while the worker shares out its work anew, but not for ever', async () => {
+    await applyConnector(options());
+    worker.state = 'STOPPED';
+    worker.passingAnswers = 2;
+    expect(await settledStatus({ connectUrl }, 5_000)).toMatchObject({ state: 'STOPPED' });
+    worker.passingAnswers = 1_000;
+    expect(await settledStatus({ connectUrl }, 300)).toMatchObject({ state: 'UNASSIGNED' });
+  });
+
   test('shows each task with its error', () => {
     const tasks = [{ id: 0, state: 'FAILED', trace: 'first\nCaused by: second' }];
     expect(renderStatus({ name: 'c', state: 'RUNNING', tasks, running: false })).toBe(
@@ -215,6 +243,15 @@ describe('the status', () => {
     );
   });
 });
+
+test('a pause leaves a task alone that had failed, and resume starts it again', async () => {
+  await applyConnector(options());
+  worker.taskState = 'FAILED';
+  const at = { connectUrl, name: 'debezium-clickhouse', secrets: [] };
+  expect(await pauseConnector(at)).toMatchObject({ state: 'PAUSED', tasks: [{ state: 'FAILED' }] });
+  expect(await resumeConnector(at)).toMatchObject({ running: true });
+  expect(worker.requests).toContain('POST /restart?includeTasks=true&onlyFailed=true');
+}, 15_000);
 
 test('a password in a trace is cut out even when nobody told it', () => {
   expect(traceHead('jdbc:postgresql://h/d?user=u&password=hunter2&x=1', [])).toBe(
