@@ -54,7 +54,8 @@ export async function runCli(args: readonly string[], around: Surroundings): Pro
   }
 }
 
-function buildProgram(around: Surroundings, end: (exitCode: number) => void): Command {
+/** The whole command line; `end` takes the exit code of the command that ran. */
+export function buildProgram(around: Surroundings, end: (exitCode: number) => void): Command {
   const program = new Command('debezium-clickhouse')
     .description(
       'Brings every change of a PostgreSQL database into ClickHouse, once: an audit table and a mirror of each table.',
