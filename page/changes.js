@@ -12,6 +12,8 @@ export function openChanges() {
   let values = 'withheld';
   let counted = -1;
   let quarantined = -1;
+  /** Records that the list shows, dealt with or not. */
+  let kept = 0;
   let startedAt = null;
   let held = false;
   let loading = false;
@@ -88,15 +90,22 @@ export function openChanges() {
     try {
       const { records } = await ask('/quarantine.json');
       byId('quarantine-list').replaceChildren(...records.map(quarantineItem));
-      byId('quarantine-note').textContent =
-        records.length === 0
-          ? 'Empty: every record could be decoded.'
-          : 'Records that could not be decoded; their bytes are kept.';
-      byId('quarantine-count').textContent = whole(records.length);
-      byId('quarantine-count').hidden = records.length === 0;
+      kept = records.length;
     } catch (error) {
       byId('quarantine-note').textContent = error.message;
     }
+  };
+
+  const showCounts = ({ open, doubtfulRows }) => {
+    byId('quarantine-count').textContent = whole(open ?? kept);
+    byId('quarantine-count').hidden = (open ?? kept) === 0;
+    byId('quarantine-note').textContent =
+      (open ?? kept) > 0
+        ? `${plural(open ?? kept, 'record')} could not be decoded; the bytes are kept.` +
+          (doubtfulRows > 0 ? ` ${plural(doubtfulRows, 'row')} in doubt.` : '')
+        : kept > 0
+          ? 'Everything was dealt with.'
+          : 'Empty: every record could be decoded.';
   };
 
   const changed = () => {
@@ -134,6 +143,7 @@ export function openChanges() {
         quarantineAsks--;
         void loadQuarantine();
       }
+      showCounts(status.quarantine);
       startedAt = status.startedAt;
       counted = status.totals.changes;
       quarantined = status.totals.quarantined;
@@ -232,6 +242,10 @@ function sides({ op, columns }) {
     element('tbody', {}, ...rows),
   );
   return element('div', { class: 'sides' }, table);
+}
+
+function plural(count, noun) {
+  return `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function cell(text) {

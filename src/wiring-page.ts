@@ -24,6 +24,7 @@ const ENDS_MS = 5_000;
 const LOOK_MS = 1_000;
 const WAL_MS = 10_000;
 const ROWS_MS = 5_000;
+const QUARANTINE_MS = 5_000;
 const WAIT_MS = 1_500;
 
 export interface Page {
@@ -54,7 +55,7 @@ export async function openPage({ config, page, postgres, signal, log }: PagePart
     requestTimeoutMs: 10_000,
   });
   const reads = pageReads(clickhouse, databases);
-  const outside = lookOutside({ state, config, postgres, mirrorRows: () => reads.mirrorRows() });
+  const outside = lookOutside({ state, config, postgres, reads });
   const values = page.values ? 'shown' : 'withheld';
   const context = (): StatusContext => ({
     service: {
@@ -134,10 +135,10 @@ interface OutsideParts {
   readonly state: State;
   readonly config: Config;
   readonly postgres: Postgres | null;
-  readonly mirrorRows: () => Promise<ReadonlyMap<string, number>>;
+  readonly reads: Pick<ReturnType<typeof pageReads>, 'mirrorRows' | 'quarantineCounts'>;
 }
 
-function lookOutside({ state, config, postgres, mirrorRows }: OutsideParts): Outside {
+function lookOutside({ state, config, postgres, reads }: OutsideParts): Outside {
   const kafka: { log: Pick<Log, 'bounds'> | null } = { log: null };
   const ends = openLookout({
     leastMs: LOOK_MS,
@@ -159,7 +160,8 @@ function lookOutside({ state, config, postgres, mirrorRows }: OutsideParts): Out
     waitMs: WAIT_MS,
     ask: () => (postgres === null ? Promise.resolve(unknown) : slotWal(postgres, slot)),
   });
-  const rows = openLookout({ leastMs: ROWS_MS, waitMs: WAIT_MS, ask: mirrorRows });
+  const rows = openLookout({ leastMs: ROWS_MS, waitMs: WAIT_MS, ask: () => reads.mirrorRows() });
+  const quarantine = openLookout({ leastMs: QUARANTINE_MS, waitMs: WAIT_MS, ask: () => reads.quarantineCounts() });
   // Without a regular look, nobody could tell later how long a record has waited.
   const timer = setInterval(() => void ends.look(), ENDS_MS).unref();
   return {
@@ -167,7 +169,7 @@ function lookOutside({ state, config, postgres, mirrorRows }: OutsideParts): Out
       kafka.log = log;
     },
     async look() {
-      await Promise.all([ends.look(), wal.look(), rows.look()]);
+      await Promise.all([ends.look(), wal.look(), rows.look(), quarantine.look()]);
     },
     known() {
       const found = wal.latest();
@@ -177,6 +179,7 @@ function lookOutside({ state, config, postgres, mirrorRows }: OutsideParts): Out
         wal:
           found.error === null ? { heldBytes, active, reason } : { heldBytes: null, active: null, reason: found.error },
         rows: rows.latest().value ?? new Map(),
+        quarantine: { at: quarantine.latest().at, found: quarantine.latest().value },
       };
     },
     close: () => clearInterval(timer),

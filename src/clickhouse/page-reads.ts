@@ -1,4 +1,5 @@
 /** What the live page asks ClickHouse: read only, bounded in time, rows and memory, every value bound by the server. */
+import type { QuarantineLook } from '../telemetry/status';
 import type { ClickHouse } from './client';
 import { quoteName, quoteText, type Databases } from './ddl';
 
@@ -21,6 +22,7 @@ const FAR = 50_000;
 const MOST_PARTITIONS = 64;
 const SHOWN_BYTES = 600;
 const MOST_MIRRORS = 100;
+const SHOWN_GROUPS = 50;
 
 interface ChangeRow {
   readonly at: string;
@@ -128,6 +130,26 @@ export function pageReads(clickhouse: Pick<ClickHouse, 'query'>, databases: Data
         key: row.key_text,
         value: row.value_text,
       }));
+    },
+
+    /**
+     * What is open in quarantine, by where and why, and how many rows are in doubt: keys of which a change is set aside.
+     * The rows of one key count once, however many of its changes are open.
+     */
+    async quarantineCounts(): Promise<QuarantineLook> {
+      const rows = await clickhouse.query<{ table: string; code: string; records: string; doubtful: string }>(
+        `SELECT if(q.table = '', q.topic, q.table) AS table, q.code AS code, count() AS records, uniqExactIf((table, q.key), q.key != '') AS doubtful ` +
+          `FROM (SELECT topic, partition, offset, at, code, table, key FROM ${machinery}.quarantine ORDER BY at DESC LIMIT 1 BY topic, partition, offset) AS q ` +
+          `LEFT JOIN (SELECT topic, partition, offset, max(quarantined_at) AS until FROM ${machinery}.quarantine_resolutions GROUP BY topic, partition, offset) AS r ` +
+          `USING (topic, partition, offset) WHERE r.until < q.at ` +
+          `GROUP BY GROUPING SETS ((table, code), ()) ORDER BY code = '' DESC, records DESC, table, code LIMIT ${SHOWN_GROUPS + 1}`,
+        {},
+        PAGE_READ_ONLY,
+      );
+      const [total, ...groups] = rows.map(({ table, code, records, doubtful }) => {
+        return { table, code, records: Number(records), doubtfulRows: Number(doubtful) };
+      });
+      return { open: total?.records ?? 0, doubtfulRows: total?.doubtfulRows ?? 0, groups };
     },
 
     /** Rows that stand in each mirror, by `schema.table`. */

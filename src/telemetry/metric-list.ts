@@ -63,6 +63,17 @@ export const METRICS: readonly Metric[] = [
   counters('quarantined_total', 'Records set aside by error code.', ['code'], ({ state }) =>
     counted(state.totals.quarantined, 'code'),
   ),
+  gauges(
+    'quarantine_open_records',
+    'Records in quarantine that nobody has dealt with, of all runs; absent while not known.',
+    ['code'],
+    ({ lookouts }) => openByCode(lookouts),
+  ),
+  gauge(
+    'doubtful_rows',
+    'Rows of which a change is in quarantine; absent while not known.',
+    ({ lookouts }) => lookouts.quarantine.found?.doubtfulRows ?? null,
+  ),
   counters('retries_total', 'Attempts that failed and are repeated.', ['outside', 'code'], ({ state }) =>
     [...state.totals.retries].map(([name, value]) => {
       const [outside = '', code = ''] = name.split(' ');
@@ -188,6 +199,12 @@ function histogram(name: string, help: string, of: Pick<HistogramMetric, 'scale'
 
 function counted(counts: ReadonlyMap<string, number>, label: string): Sample[] {
   return [...counts].map(([name, value]) => ({ labels: { [label]: name }, value }));
+}
+
+function openByCode({ quarantine }: Lookouts): Sample[] {
+  const sums = new Map<string, number>();
+  for (const { code, records } of quarantine.found?.groups ?? []) sums.set(code, (sums.get(code) ?? 0) + records);
+  return counted(sums, 'code');
 }
 
 function* tableOps({ state }: Reading): Iterable<Sample> {

@@ -34,6 +34,7 @@ export interface Status {
   readonly latency: LatencyPoint;
   readonly lastBlock: State['lastBlock'];
   readonly totals: Totals;
+  readonly quarantine: QuarantineStatus;
   readonly waiting: readonly WaitingStatus[];
   readonly partitions: readonly PartitionStatus[];
   readonly tables: readonly TableStatus[];
@@ -67,6 +68,27 @@ interface Totals {
   readonly retries: number;
   readonly ops: Readonly<Record<OpName, number>>;
   readonly modes: Readonly<Record<BlockMode, number>>;
+}
+
+/** What nobody has dealt with, of all processes and runs. */
+interface QuarantineStatus {
+  readonly open: number | null;
+  /** Rows of which a change is set aside: right only as far as later changes say. */
+  readonly doubtfulRows: number | null;
+  readonly groups: QuarantineLook['groups'];
+  readonly lookedAt: number | null;
+}
+
+/** Open records of quarantine by table and code, the largest groups first. */
+export interface QuarantineLook {
+  readonly open: number;
+  readonly doubtfulRows: number;
+  readonly groups: readonly {
+    readonly table: string;
+    readonly code: string;
+    readonly records: number;
+    readonly doubtfulRows: number;
+  }[];
 }
 
 interface WaitingStatus {
@@ -107,6 +129,8 @@ export interface Lookouts {
   readonly wal: { readonly heldBytes: number | null; readonly reason: string | null; readonly active: boolean | null };
   /** Rows of mirrors by `schema.table`. */
   readonly rows: ReadonlyMap<string, number>;
+  /** null while it could not be read. */
+  readonly quarantine: { readonly at: number | null; readonly found: QuarantineLook | null };
 }
 
 export interface StatusContext {
@@ -154,6 +178,7 @@ export function statusOf(state: State, context: StatusContext, nowMs: number): S
     latency: state.latencyHistory.recent(nowMs),
     lastBlock: state.lastBlock,
     totals: totalsOf(state),
+    quarantine: quarantineOf(lookouts),
     waiting: [...state.waiting.values()].map(({ outside, since, attempt, code }) => ({
       outside,
       since,
@@ -165,6 +190,11 @@ export function statusOf(state: State, context: StatusContext, nowMs: number): S
     leftOut: state.leftOut + partitions.length - shownPartitions.length + tables.length - shownTables.length,
     messages: state.messages.slice(-20),
   };
+}
+
+function quarantineOf({ quarantine: { at, found } }: Lookouts): QuarantineStatus {
+  const { open = null, doubtfulRows = null, groups = [] } = found ?? {};
+  return { open, doubtfulRows, groups, lookedAt: at };
 }
 
 function stateOf(state: State, stopping: 'yes' | 'no'): Status['state'] {

@@ -114,11 +114,28 @@ describe('the live page', () => {
       { key: '{"id":1}', value: '{"before":null,"after":{"id":1},"op":"?"}' },
     ]);
     const { records } = await waitFor(async () => {
-      const found = await get<{ records: { code: string; value: string }[] }>('/quarantine.json');
+      const found = await get<{ records: { code: string; value: string; offset: string }[] }>('/quarantine.json');
       return found.records.length > 0 ? found : null;
     }, 'the record is in quarantine');
     expect(records[0]).toMatchObject({ topic: world.topic('orders'), keyBytes: 8 });
-    expect((await get<Status>('/status.json')).totals.quarantined).toBe(1);
+    const place = `${world.topic('orders')}:0:${records[0]?.offset ?? ''}`;
+    const quarantineIs = (expected: Pick<Status['quarantine'], 'open' | 'doubtfulRows'>) =>
+      waitFor(
+        async () => {
+          const { totals, quarantine } = await get<Status>('/status.json');
+          expect(totals.quarantined).toBe(1);
+          expect(quarantine).toMatchObject(expected);
+          return quarantine.groups;
+        },
+        `status.json counts ${JSON.stringify(expected)}`,
+      );
+    const [group] = await quarantineIs({ open: 1, doubtfulRows: 1 });
+    expect(group).toMatchObject({ code: 'ENVELOPE_UNKNOWN_OP', records: 1, doubtfulRows: 1 });
+    expect([world.topic('orders'), 'public.orders']).toContain(group?.table);
+    expect(await (await fetch(`${address}/metrics`)).text()).toContain('debezium_clickhouse_doubtful_rows 1\n');
+    const discarded = await world.command(['quarantine', 'discard', place, '--reason', 'a test', '--yes']);
+    expect([discarded.code, discarded.stderr]).toEqual([0, '']);
+    await quarantineIs({ open: 0, doubtfulRows: 0 });
   });
 
   scenario('answers probes and Prometheus', async () => {

@@ -17,8 +17,9 @@ test('every query is read only and bounded, and no value stands in its text', as
   await reads.changes({ table: `public.${HOSTILE}`, op: 'u', key: HOSTILE }, ends);
   await reads.history(`public.${HOSTILE}`, HOSTILE);
   await reads.quarantine();
+  await reads.quarantineCounts();
   await reads.mirrorRows();
-  expect(calls).toHaveLength(5);
+  expect(calls).toHaveLength(6);
   for (const { sql, settings } of calls) {
     expect(settings).toBe(PAGE_READ_ONLY);
     expect(sql).toMatch(/^SELECT /);

@@ -17,6 +17,14 @@ const CONTEXT = {
       ['public.orders', 3],
       ['public.stock', 7],
     ]),
+    quarantine: {
+      at: 900,
+      found: {
+        open: 3,
+        doubtfulRows: 2,
+        groups: [{ table: 'public.orders', code: 'VALUE_UNREADABLE', records: 3, doubtfulRows: 2 }],
+      },
+    },
   },
 } as const;
 

@@ -11,7 +11,12 @@ const page = readFileSync('docs/metrics.md', 'utf8');
 function metricsOf(state: State) {
   return createMetrics(() => ({
     state,
-    lookouts: { endsAt: 1_000, wal: { heldBytes: null, active: null, reason: null }, rows: new Map() },
+    lookouts: {
+      endsAt: 1_000,
+      wal: { heldBytes: null, active: null, reason: null },
+      rows: new Map(),
+      quarantine: { at: null, found: null },
+    },
     stopping: 'no',
     nowMs: 5_000,
     page: { viewers: 2, dropped: 0, queries: 0 },
