@@ -130,7 +130,7 @@ describe('the live page', () => {
         `status.json counts ${JSON.stringify(expected)}`,
       );
     const [group] = await quarantineIs({ open: 1, doubtfulRows: 1 });
-    expect(group).toMatchObject({ code: 'ENVELOPE_UNKNOWN_OP', records: 1, doubtfulRows: 1 });
+    expect(group).toMatchObject({ code: 'ENVELOPE_MALFORMED', records: 1, doubtfulRows: 1 });
     expect([world.topic('orders'), 'public.orders']).toContain(group?.table);
     expect(await (await fetch(`${address}/metrics`)).text()).toContain('debezium_clickhouse_doubtful_rows 1\n');
     const discarded = await world.command(['quarantine', 'discard', place, '--reason', 'a test', '--yes']);
