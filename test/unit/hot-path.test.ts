@@ -2,10 +2,14 @@
  * Guards the speed of the way from a record's bytes to the columns of its rows. A machine that is busy or slow does not
  * fail it: the time is compared with that of a plain walk over the same bytes, in the same process, in turns.
  */
+import { setFlagsFromString } from 'node:v8';
 import { insertsOf, newGatherer } from '../../bench/blocks';
 import { mirrorLayout, type MirrorLayout } from '../../src/clickhouse/mirror-layout';
 import { keptChunk } from '../../src/delivery/kept-records';
 import type { RecordChunk, SourceColumn } from '../../src/model';
+
+// Optimised code comes from a thread of its own, late or never where others take the machine: here it is waited for.
+setFlagsFromString('--no-concurrent-recompilation');
 
 const ROWS = 4_000;
 const ROUNDS = 25;
