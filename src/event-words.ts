@@ -68,6 +68,7 @@ export function describe(event: ServiceEvent): Description {
     case 'group-joined':
     case 'position-acknowledged':
     case 'catalogue-read':
+    case 'schema-read':
     case 'page-served':
     case 'page-unavailable':
       return describeFigures(event);
@@ -137,7 +138,9 @@ function describeProcess(event: Tagged<'service-started' | 'stopping' | 'stopped
 
 /** What happens for the figures and the page; the log has it for completeness. */
 function describeFigures(
-  event: Tagged<'group-joined' | 'position-acknowledged' | 'catalogue-read' | 'page-served' | 'page-unavailable'>,
+  event: Tagged<
+    'group-joined' | 'position-acknowledged' | 'catalogue-read' | 'schema-read' | 'page-served' | 'page-unavailable'
+  >,
 ): Description {
   switch (event.tag) {
     case 'group-joined': {
@@ -153,6 +156,11 @@ function describeFigures(
     case 'catalogue-read': {
       const { tag, table, ms } = event;
       return { level: 'debug', message: `read the catalogue for ${table}`, fields: { event: tag, table, ms } };
+    }
+    case 'schema-read': {
+      const { tag, id, found, ms } = event;
+      const message = `asked the registry for schema ${String(id)}${found === 'yes' ? '' : ', which it does not have'}`;
+      return { level: 'debug', message, fields: { event: tag, id, found, ms } };
     }
     case 'page-served':
       return info(event.tag, `the live page is at ${event.address}`, { address: event.address });

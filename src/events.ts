@@ -50,6 +50,8 @@ export type ServiceEvent =
   /** Everything below the offset is written and committed; at most once a second while a partition is idle. */
   | ({ readonly tag: 'position-acknowledged'; readonly offset: number } & TopicPartition)
   | { readonly tag: 'catalogue-read'; readonly table: string; readonly ms: number }
+  /** The registry was asked for a schema that was not known yet. */
+  | { readonly tag: 'schema-read'; readonly id: number; readonly found: 'yes' | 'no'; readonly ms: number }
   | { readonly tag: 'page-served'; readonly address: string }
   | { readonly tag: 'page-unavailable'; readonly address: string; readonly reason: string }
   | ({ readonly tag: 'partition-assigned'; readonly start: number; readonly how: StartHow } & TopicPartition)

@@ -37,6 +37,7 @@ import { OP, PROFILE_MODES, tableName, type ConnectorModes } from './model';
 import type { Filter } from './pipeline';
 import { catalogueState, readTable } from './postgres/catalogue';
 import type { Postgres } from './postgres/client';
+import type { SchemaRef } from './debezium/schema-header';
 import { openRegistry } from './registry/client';
 import { pause } from './retry';
 
@@ -200,7 +201,14 @@ export interface Edges {
 /** Avro's schemas from the registry of the settings. */
 export function schemasOf({ registry }: Config, emit: Emit): Schemas {
   const client = registry === null ? null : openRegistry(registry);
-  return createSchemas({ fetch: client === null ? null : (ref) => client.schema(ref), emit, sleep: pause });
+  const fetch = async (ref: SchemaRef): Promise<string | null> => {
+    const startedAt = performance.now();
+    const text = (await client?.schema(ref)) ?? null;
+    const ms = Math.round(performance.now() - startedAt);
+    emit({ tag: 'schema-read', id: ref.id, found: text === null ? 'no' : 'yes', ms });
+    return text;
+  };
+  return createSchemas({ fetch: client === null ? null : fetch, emit, sleep: pause });
 }
 
 /** The publication that the connector reads: it decides which columns are in the stream. */

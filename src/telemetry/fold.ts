@@ -57,6 +57,10 @@ const FOLDS: { readonly [T in Tag]?: (state: State, event: Of<T>, nowMs: number)
     totals.catalogueReads++;
     totals.catalogueMs += ms;
   },
+  'schema-read': ({ totals }, { found, ms }) => {
+    add(totals.schemaReads, found, 1);
+    totals.schemaMs += ms;
+  },
   redo: (state, event, nowMs) => {
     state.totals.redos++;
     add(state.totals.redoReasons, event.reason, 1);

@@ -94,6 +94,17 @@ export const METRICS: readonly Metric[] = [
     "Time spent reading PostgreSQL's catalogue.",
     ({ state }) => state.totals.catalogueMs / 1_000,
   ),
+  counters(
+    'registry_reads_total',
+    'Schemas that the registry was asked for, by whether it has them.',
+    ['found'],
+    ({ state }) => counted(state.totals.schemaReads, 'found'),
+  ),
+  counter(
+    'registry_read_seconds_total',
+    'Time spent asking the registry.',
+    ({ state }) => state.totals.schemaMs / 1_000,
+  ),
   gauges(
     'lag_records',
     'Offsets between what is written and the end of the partition.',

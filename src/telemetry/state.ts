@@ -91,6 +91,9 @@ export interface State {
     readonly redoReasons: Map<string, number>;
     catalogueReads: number;
     catalogueMs: number;
+    /** Schemas asked for, by whether the registry has them. */
+    readonly schemaReads: Map<string, number>;
+    schemaMs: number;
   };
   readonly changes: Rate;
   readonly inserting: Rate;
@@ -132,6 +135,8 @@ export function createState(nowMs: number): State {
       redoReasons: new Map(),
       catalogueReads: 0,
       catalogueMs: 0,
+      schemaReads: new Map(),
+      schemaMs: 0,
     },
     changes: new Rate(),
     inserting: new Rate(),

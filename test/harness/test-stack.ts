@@ -27,6 +27,8 @@ export interface TestStack {
   readonly dir: string;
   /** Ends a part; with a signal, only that is sent. Its data stays. */
   stopPart(name: PartName, signal?: NodeJS.Signals): Promise<void>;
+  /** Sends a signal and waits for nothing: SIGSTOP freezes a part, SIGCONT thaws it. */
+  signalPart(name: PartName, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void>;
   /** Starts it again and waits until it answers. */
   startPart(name: PartName): Promise<void>;
   /** Stops everything and removes what the run made. */
@@ -127,6 +129,10 @@ function asProcesses(dir: string): TestStack {
       return opened().env.REGISTRY_URL ?? '';
     },
     stopPart: (name, signal) => opened().stopPart(name, signal),
+    async signalPart(name, signal) {
+      opened().signalPart(name, signal);
+      return Promise.resolve();
+    },
     startPart: (name) => opened().startPart(name),
     async remove() {
       // SIGKILL: the data is thrown away anyway, so nobody needs to wait for a clean stop.
@@ -174,6 +180,7 @@ function inDocker(dir: string, run: RunFile): TestStack {
     registryForConnect: 'http://registry:8080',
     stopPart: (name, signal) =>
       signal === undefined ? compose('stop', name) : compose('kill', '--signal', signal, name),
+    signalPart: (name, signal) => compose('kill', '--signal', signal, name),
     startPart: (name) => compose('up', '--detach', '--wait', '--no-deps', name),
     async remove() {
       await compose('down', '--volumes', '--timeout', '1');

@@ -52,13 +52,16 @@ function writeOn(world: World, seed: number): { stop(): Promise<number> } {
 describe('with writes going on', () => {
   let world: World;
 
+  /** With /metrics, which a later scenario reads. */
+  const start = (): Promise<void> => world.service.start({ env: { HTTP_PORT: '0' } });
+
   const prepare = async (): Promise<void> => {
     world = await openWorld();
     await world.sql('CREATE TABLE stock (id int PRIMARY KEY, n int NOT NULL, note text)');
     await world.sql('CREATE TABLE log (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, stock int, said text)');
     await world.sql(`INSERT INTO stock SELECT i, i, 'old' FROM generate_series(1, 100) i`);
     await world.connect();
-    await world.service.start();
+    await start();
     await world.mirrorEquals('stock');
   };
 
@@ -95,7 +98,7 @@ describe('with writes going on', () => {
     withWrites(1, async () => {
       for (let round = 0; round < 2; round++) {
         expect(await world.service.stop('SIGTERM')).toBe(0);
-        await world.service.start();
+        await start();
       }
     }),
   );
@@ -105,7 +108,7 @@ describe('with writes going on', () => {
       for (const waitMs of [0, 70]) {
         await pause(waitMs);
         await world.service.kill();
-        await world.service.start();
+        await start();
       }
     }),
   );
@@ -155,6 +158,35 @@ describe('with writes going on', () => {
       expect(world.service.isRunning()).toBe(true);
     }),
   );
+
+  scenario('what waits is told as lag, and goes on rising while an insert hangs', async () => {
+    const served = world.service.lines().find(({ event }) => event === 'page-served');
+    const figures = async (): Promise<{ records: number; seconds: number; written: number }> => {
+      const text = await (await fetch(`${String(served?.['address'])}/metrics`)).text();
+      const of = (name: string): number =>
+        Number(new RegExp(`^debezium_clickhouse_${name} (\\S+)$`, 'm').exec(text)?.[1] ?? NaN);
+      const at = `{topic="${world.topic('log')}",partition="0"}`;
+      return { records: of(`lag_records${at}`), seconds: of(`lag_seconds${at}`), written: of('changes_total') };
+    };
+    await world.stack.signalPart('clickhouse', 'SIGSTOP');
+    try {
+      await world.sql(`INSERT INTO log (stock, said) SELECT i, 'hangs' FROM generate_series(1, 100) i`);
+      const first = await waitFor(async () => {
+        const seen = await figures();
+        return seen.records >= 100 ? seen : null;
+      }, 'the records are told as lag');
+      await world.sql(`INSERT INTO log (stock, said) SELECT i, 'hangs' FROM generate_series(1, 100) i`);
+      const later = await waitFor(async () => {
+        const seen = await figures();
+        return seen.records >= first.records + 100 && seen.seconds > first.seconds + 1 ? seen : null;
+      }, 'the lag has risen, in records and in seconds');
+      expect(later.written).toBe(first.written);
+    } finally {
+      await world.stack.signalPart('clickhouse', 'SIGCONT');
+    }
+    await world.mirrorEquals('log');
+    await waitFor(async () => (await figures()).records === 0, 'no lag is left');
+  });
 
   scenario('the service waits 20 s without ClickHouse in bounded memory, and catches up', async () => {
     await world.stack.stopPart('clickhouse', 'SIGKILL');

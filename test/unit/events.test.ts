@@ -20,6 +20,7 @@ const EVENTS: readonly ServiceEvent[] = [
   { tag: 'group-joined', partitions: [at] },
   { tag: 'position-acknowledged', ...at, offset: 9 },
   { tag: 'catalogue-read', table: 'public.orders', ms: 3 },
+  { tag: 'schema-read', id: 7, found: 'no', ms: 3 },
   { tag: 'page-served', address: 'http://127.0.0.1:3000' },
   { tag: 'page-unavailable', address: 'http://127.0.0.1:3000', reason: 'the port is taken' },
   { tag: 'record-quarantined', ...at, offset: 8, code: 'ENVELOPE_MALFORMED' },
