@@ -8,7 +8,7 @@ const PURE = [
   'src/kafka/{offsets,record-batch}.ts',
   'src/check/{facts,findings,connector-options,report}.ts',
   'src/telemetry/{figures,fold,metric-list,state,status,slow}.ts',
-  'src/http/{columns,ports}.ts',
+  'src/http/{columns,ports,reconciliation}.ts',
 ];
 
 /**

@@ -1,5 +1,6 @@
 /** The charts: changes each second as this page saw them, and latency percentiles as the service keeps them. */
 /* global uPlot */
+import { axes, colour, faint, widthOf } from './chart-kit.js';
 
 const POINTS = 300;
 const HEIGHT = 160;
@@ -13,38 +14,11 @@ export function openCharts() {
   let latencyChart = null;
   const boxes = { rate: document.getElementById('rate-chart'), latency: document.getElementById('latency-chart') };
 
-  const colour = (name) => {
-    // light-dark() is resolved by the browser where it is used, so it is asked for at an element.
-    const probe = document.createElement('span');
-    probe.style.color = `var(--${name})`;
-    document.body.append(probe);
-    const { color } = getComputedStyle(probe);
-    probe.remove();
-    return color;
-  };
-
-  const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
-  const axes = () => [
-    {
-      values: (_chart, splits) => splits.map((at) => time.format(at * 1000)),
-      space: 80,
-      stroke: colour('quiet'),
-      grid: { stroke: colour('line'), width: 1 },
-      ticks: { stroke: colour('line') },
-    },
-    {
-      stroke: colour('quiet'),
-      grid: { stroke: colour('line'), width: 1 },
-      ticks: { stroke: colour('line') },
-      size: 56,
-    },
-  ];
-
   const build = () => {
     rateChart?.destroy();
     latencyChart?.destroy();
     const base = (box) => ({
-      width: Math.max(240, box.clientWidth),
+      width: widthOf(box),
       height: HEIGHT,
       axes: axes(),
       cursor: { y: false },
@@ -59,7 +33,7 @@ export function openCharts() {
       {
         ...base(boxes.rate),
         legend: { show: false },
-        series: [{}, { label: 'changes/s', stroke: colour('accent'), width: 2, fill: faint() }],
+        series: [{}, { label: 'changes/s', stroke: colour('accent'), width: 2, fill: faint('accent') }],
       },
       rateData(),
       boxes.rate,
@@ -80,7 +54,6 @@ export function openCharts() {
     );
   };
 
-  const faint = () => colour('accent').replace(/^rgb\((.*)\)$/, 'rgb($1, 0.15)');
   const rateData = () => [rate.times, rate.values];
   const latencyData = () => [
     points.map(({ at }) => at / 1000),
@@ -104,8 +77,8 @@ export function openCharts() {
   addEventListener('resize', () => {
     clearTimeout(pending);
     pending = setTimeout(() => {
-      rateChart?.setSize({ width: Math.max(240, boxes.rate.clientWidth), height: HEIGHT });
-      latencyChart?.setSize({ width: Math.max(240, boxes.latency.clientWidth), height: HEIGHT });
+      rateChart?.setSize({ width: widthOf(boxes.rate), height: HEIGHT });
+      latencyChart?.setSize({ width: widthOf(boxes.latency), height: HEIGHT });
     }, 150);
   });
 

@@ -3,10 +3,13 @@ import { element, clock, ago, whole } from './pipeline.js';
 import { showPipeline } from './pipeline.js';
 import { openChanges } from './changes.js';
 import { openCharts } from './charts.js';
+import { followTheme } from './theme.js';
 
 const RECONNECT_MS = 2000;
 /** A status comes each second; without one for so long the connection is dead, whatever the browser thinks. */
 const SILENCE_MS = 5000;
+/** Where one of these is, the demo's dashboard has something to show. */
+const DEMO = new Set(['public.user_logins', 'public.sales', 'public.stock_movements']);
 
 const byId = (id) => document.getElementById(id);
 const changes = openChanges();
@@ -71,6 +74,7 @@ function show(status) {
   byId('service').textContent =
     `${service.topicPrefix}.* as ${service.groupId} into ${service.database} · ${service.release}`;
   pill(state, state === 'reading' ? 'good' : 'warn');
+  byId('dashboard-link').hidden = service.values === 'withheld' || !status.tables.some(({ table }) => DEMO.has(table));
   showPipeline(status);
   showTables(status);
   showMessages(status);
@@ -147,34 +151,7 @@ function showMessages({ messages }) {
   byId('message-list').replaceChildren(...items);
 }
 
-/** The choice is kept in this browser. */
-function followTheme() {
-  const select = byId('theme');
-  const apply = (theme) => {
-    if (theme === 'auto') delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = theme;
-    charts.recolour();
-  };
-  let kept = null;
-  try {
-    kept = localStorage.getItem('theme');
-  } catch {
-    // A browser that keeps nothing follows the system.
-  }
-  select.value = ['light', 'dark'].includes(kept) ? kept : 'auto';
-  apply(select.value);
-  select.addEventListener('change', () => {
-    apply(select.value);
-    try {
-      localStorage.setItem('theme', select.value);
-    } catch {
-      // As above.
-    }
-  });
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => charts.recolour());
-}
-
-followTheme();
+followTheme(() => charts.recolour());
 connect();
 setInterval(() => {
   if (document.hidden) return;

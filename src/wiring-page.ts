@@ -18,6 +18,7 @@ import { createMetrics } from './telemetry/metrics';
 import { createState, type State } from './telemetry/state';
 import { readiness, statusOf, type Lookouts, type StatusContext } from './telemetry/status';
 import { databasesOf } from './wiring';
+import { dashboardOf } from './wiring-dashboard';
 
 /** How often Kafka's ends are read when nobody looks: what is not known cannot be told later. */
 const ENDS_MS = 5_000;
@@ -94,7 +95,8 @@ export async function openPage({ config, page, postgres, signal, log }: PagePart
       return { contentType: metrics.contentType, text: await metrics.text() };
     },
   };
-  served.pages = openPages({ figures, reads, values });
+  const dashboard = dashboardOf({ config, clickhouse, postgres, state, ends: figures.ends, bounds: outside.bounds });
+  served.pages = openPages({ figures, reads, dashboard, values });
   served.server = await serve(page, served.pages, log);
   return {
     emit: (event: ServiceEvent) => foldEvent(state, event, Date.now()),
@@ -128,6 +130,8 @@ interface Outside {
   /** Looks at everything that is due; never throws, never waits long. */
   look(): Promise<void>;
   known(): Lookouts;
+  /** Where the partitions of a topic end now; null: Kafka is not attached yet. */
+  readonly bounds: (topic: string) => ReturnType<Log['bounds']> | Promise<null>;
   close(): void;
 }
 
@@ -182,6 +186,7 @@ function lookOutside({ state, config, postgres, reads }: OutsideParts): Outside 
         quarantine: { at: quarantine.latest().at, found: quarantine.latest().value },
       };
     },
+    bounds: (topic) => kafka.log?.bounds(topic) ?? Promise.resolve(null),
     close: () => clearInterval(timer),
   };
 }

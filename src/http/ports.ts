@@ -1,4 +1,5 @@
 /** What the live page is given: figures, and questions to ClickHouse that somebody else answers. */
+import type { Reconciled } from './reconciliation';
 
 /** One change as `changes` has it. Everything about a row's values is null while values are withheld. */
 export interface ChangeRead {
@@ -60,6 +61,19 @@ export interface PageReads {
   history(table: string, key: string): Promise<readonly ChangeRead[]>;
   /** The newest records that were set aside. */
   quarantine(): Promise<readonly QuarantinedRead[]>;
+}
+
+/** Questions of the demo's dashboard, in the same way; what they answer goes to the page as it is. */
+export interface DashboardReads {
+  /** Which of the demo's tables there are. */
+  tables(): Promise<readonly string[]>;
+  sales(hours: number): Promise<object>;
+  stock(hours: number, categories: 'known' | 'unknown'): Promise<readonly object[]>;
+  logins(hours: number): Promise<object>;
+  /** When the newest change was committed, ms since the epoch. */
+  newestCommit(): Promise<number | null>;
+  /** The ids of `user_logins` on both sides, or why they cannot be compared. */
+  reconcile(): Promise<Reconciled | { readonly reason: string }>;
 }
 
 /** What the page shows beside what it reads from ClickHouse. */

@@ -1,7 +1,8 @@
 /** What the service answers: probes, metrics, figures, and the live page with the questions it asks. */
 import { shownChange, shownQuarantined } from './columns';
 import { openLive, type Live } from './live';
-import type { ChangeFilter, PageFigures, PageReads } from './ports';
+import { openDashboard } from './dashboard';
+import type { ChangeFilter, DashboardReads, PageFigures, PageReads } from './ports';
 import { json, problem, SECURITY_HEADERS, type Answer, type Asked, type Route } from './server';
 import { shareAnswers, TooBusy, type SharedAnswers } from './shared-answers';
 import { fileRoute, packageFile, pageFile } from './static-files';
@@ -9,6 +10,7 @@ import { fileRoute, packageFile, pageFile } from './static-files';
 export interface PageOptions {
   readonly figures: PageFigures;
   readonly reads: PageReads;
+  readonly dashboard: DashboardReads;
   /** `withheld`: no key and no value of a row leaves the server. */
   readonly values: 'shown' | 'withheld';
 }
@@ -21,7 +23,7 @@ export interface Pages {
 
 const LONGEST_FILTER = 2_000;
 
-export function openPages({ figures, reads, values }: PageOptions): Pages {
+export function openPages({ figures, reads, dashboard, values }: PageOptions): Pages {
   const live = openLive({
     snapshot: figures.now,
     everyMs: 1_000,
@@ -29,6 +31,7 @@ export function openPages({ figures, reads, values }: PageOptions): Pages {
     mostMissed: 30,
     headers: SECURITY_HEADERS,
   });
+  const demo = openDashboard({ reads: dashboard, values });
   const shared = shareAnswers({ freshMs: 1_000, mostKept: 200, mostUnderWay: 4 });
   return {
     routes: [
@@ -36,8 +39,9 @@ export function openPages({ figures, reads, values }: PageOptions): Pages {
       ...fileRoutes(),
       ...liveRoutes(figures, live),
       ...readRoutes({ figures, reads, values }, shared),
+      ...demo.routes,
     ],
-    counts: () => ({ viewers: live.viewers(), dropped: live.dropped(), queries: shared.asked() }),
+    counts: () => ({ viewers: live.viewers(), dropped: live.dropped(), queries: shared.asked() + demo.asked() }),
     close: () => live.close(),
   };
 }
@@ -48,9 +52,11 @@ function fileRoutes(): Route[] {
     fileRoute('/', pageFile('index.html')),
     fileRoute('/page.css', pageFile('page.css')),
     fileRoute('/page.js', pageFile('page.js')),
+    fileRoute('/theme.js', pageFile('theme.js')),
     fileRoute('/pipeline.js', pageFile('pipeline.js')),
     fileRoute('/changes.js', pageFile('changes.js')),
     fileRoute('/charts.js', pageFile('charts.js')),
+    fileRoute('/chart-kit.js', pageFile('chart-kit.js')),
     fileRoute('/icon.svg', pageFile('icon.svg')),
     fileRoute('/uplot.js', packageFile('uplot', 'dist/uPlot.iife.min.js')),
     fileRoute('/uplot.css', packageFile('uplot', 'dist/uPlot.min.css')),
@@ -99,7 +105,7 @@ function liveRoutes({ fresh, latency }: PageFigures, live: Live): Route[] {
   ];
 }
 
-function readRoutes({ figures, reads, values }: PageOptions, shared: SharedAnswers): Route[] {
+function readRoutes({ figures, reads, values }: Omit<PageOptions, 'dashboard'>, shared: SharedAnswers): Route[] {
   return [
     {
       path: '/changes.json',

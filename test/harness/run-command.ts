@@ -9,14 +9,16 @@ export interface Ended {
   readonly stderr: string;
 }
 
+export type Program = 'src/main.js' | 'stack/main.js' | 'demo/generate.js';
+
 /** The compiled program; `make test` compiles before it runs the tests. */
-export function program(name: 'src/main.js' | 'stack/main.js'): string {
+export function program(name: Program): string {
   return join(projectRoot(), process.env['TEST_DIST'] ?? 'dist', name);
 }
 
-/** Runs `dist/src/main.js` or `dist/stack/main.js`; killed after `deadlineMs` (60 s), then `code` is null. */
+/** Runs a program to its end; killed after `deadlineMs` (60 s), then `code` is null. */
 export function runCommand(options: {
-  readonly program: 'src/main.js' | 'stack/main.js';
+  readonly program: Program;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;

@@ -2,6 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { mkdirSync } from 'node:fs';
 import { hasBrowser, openBrowser } from '../harness/browser';
+import { runCommand } from '../harness/run-command';
 import { scenario, withLogs } from '../harness/scenario';
 import { serviceProcess, type ServiceProcess } from '../harness/service-process';
 import { waitFor } from '../harness/wait-for';
@@ -9,6 +10,7 @@ import { openWorld, type World } from '../harness/world';
 import { PAGE_READ_ONLY } from '../../src/clickhouse/page-reads';
 import type { Status } from '../../src/telemetry/status';
 import type { ShownChange } from '../../src/http/columns';
+import type { Reconciled } from '../../src/http/reconciliation';
 
 jest.setTimeout(120_000);
 
@@ -226,13 +228,93 @@ describe('the live page', () => {
         await page.locator('.chart canvas').first().waitFor();
         await page.selectOption('#filter-table', '');
         await page.selectOption('#filter-op', '');
-        if (screenshots !== undefined) await takeScreenshots(page, screenshots);
+        if (screenshots !== undefined) await takeScreenshots(page, screenshots, 'page');
         expect(complaints).toEqual([]);
       } finally {
         await browser.close();
       }
     },
   );
+
+  const figures = async (): Promise<DashboardFigures> =>
+    (await get<{ answer: DashboardFigures }>('/dashboard.json?hours=168')).answer;
+  const reconciled = async (): Promise<Reconciled> =>
+    (await get<{ answer: Reconciled }>('/reconciliation.json')).answer;
+
+  scenario('has a dashboard that says what is missing before the tables of the demo are there', async () => {
+    expect(await figures()).toMatchObject({ tables: [], sales: null, stock: null, logins: null, newestCommitAt: null });
+    expect(await get('/reconciliation.json')).toMatchObject({
+      answer: { reason: expect.stringContaining('no user_logins') as string },
+    });
+  });
+
+  inBrowser('has a dashboard whose figures are those of PostgreSQL while the generator runs', async () => {
+    const { browser, page, complaints } = await openPage(`${address}/dashboard`);
+    try {
+      await page.locator('#nothing-command', { hasText: 'make generate' }).waitFor();
+      const args = '--rate 150 --changes 450 --seed 11'.split(' ');
+      const { PG_URL = '' } = world.settings;
+      const env = { PG_URL };
+      const generated = await runCommand({ program: 'demo/generate.js', args, env, cwd: world.stack.dir });
+      expect(generated).toMatchObject({ code: 0 });
+      expect(generated.stderr).toMatch(/450 changes in \d+\.\d s, .* of 150 asked for/);
+      // Alive by itself, without a reload.
+      await page.locator('#users li').nth(5).waitFor({ timeout: 60_000 });
+      for (const table of DEMO_TABLES) await world.mirrorEquals(table, { deadlineMs: 60_000 });
+
+      const shown = await waitFor(async () => {
+        const now = await figures();
+        return now.tables.length === 3 && same(now, await figuresOfPostgres(world)) ? now : null;
+      }, 'the figures of the dashboard equal those of PostgreSQL');
+      expect(shown.sales.total.sales).toBeGreaterThan(1_000);
+      expect(shown.newestCommitAt).toBeGreaterThan(Date.now() - 600_000);
+      // The page shows the same.
+      await page.selectOption('#hours', '168');
+      const revenue = new Intl.NumberFormat('en-GB', { minimumFractionDigits: 2 }).format(
+        Number(shown.sales.total.revenue),
+      );
+      await page.locator('#revenue', { hasText: revenue }).waitFor({ timeout: 15_000 });
+      expect(await page.locator('#categories li').count()).toBe(shown.sales.byCategory.length);
+      expect(await page.locator('#items tr').count()).toBe(24);
+      await page.locator('#hour-chart canvas').waitFor();
+      await page.locator('#verdict', { hasText: 'No gap' }).waitFor();
+      // A change made now is on the screen with the time that it took.
+      await world.sql(`INSERT INTO user_logins (username, event_type) VALUES ('somebody', 'signup')`);
+      await page.locator('#screen', { hasText: /^[\d.]+ m?s$/ }).waitFor({ timeout: 20_000 });
+      if (screenshots !== undefined) await takeScreenshots(page, screenshots, 'dashboard');
+      expect(complaints).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  scenario('names the ids of user_logins that the mirror lost, and none that is on its way', async () => {
+    await world.mirrorEquals('user_logins');
+    const [{ id: lost }] = (await world.postgres.query<{ id: string }>('SELECT max(id) AS id FROM user_logins')) as [
+      { id: string },
+    ];
+    await world.clickhouse.command(`DELETE FROM ${world.machinery}.user_logins__mirror WHERE id = ${lost}`);
+    const first = await reconciled();
+    expect(first.missing.count + first.arriving.count).toBe(1);
+    // Something goes on elsewhere, so that the connector sends its place.
+    const found = await waitFor(async () => {
+      await world.sql('UPDATE stock SET pieces = pieces + 1 WHERE pieces = 1 OR pieces = 2');
+      const now = await reconciled();
+      return now.missing.count > 0 ? now : null;
+    }, 'the lost id is named');
+    expect(found).toMatchObject({
+      missing: { count: 1, ids: [lost] },
+      surplus: { count: 0 },
+      arriving: { count: 0 },
+      doubled: 0,
+    });
+    expect(found.sourceRows).toBe(found.mirrorRows + 1);
+    await world.sql(`DELETE FROM user_logins WHERE id = ${lost}`);
+    await waitFor(async () => {
+      const now = await reconciled();
+      return now.missing.count + now.arriving.count === 0 ? now : null;
+    }, 'both sides are equal again');
+  });
 
   inBrowser('stays calm when the service is down, says since when, and goes on when it is back', async () => {
     const port = new URL(address).port;
@@ -250,6 +332,68 @@ describe('the live page', () => {
     }
   });
 });
+
+const DEMO_TABLES = ['user_logins', 'my_table', 'sales', 'stock_movements'];
+
+interface Sums {
+  readonly sales: number;
+  readonly pieces: number;
+  readonly revenue: string;
+}
+
+interface DashboardFigures {
+  readonly tables: readonly string[];
+  readonly sales: {
+    readonly total: Sums;
+    readonly byCategory: readonly (Sums & { category: string })[];
+    readonly byRegion: readonly (Sums & { region: string | null })[];
+    readonly byHour: readonly (Sums & { at: number })[];
+  };
+  readonly stock: readonly { product: number; warehouse: string; pieces: number; came: number; went: number }[];
+  readonly logins: { readonly users: readonly { username: string; events: number; purchases: number }[] };
+  readonly newestCommitAt: number;
+}
+
+type Compared = Record<'total' | 'category' | 'region' | 'hour' | 'stock' | 'users', string[]>;
+
+/** Each figure as a line of text, in an order of its own. */
+async function figuresOfPostgres({ postgres }: World): Promise<Compared> {
+  const sums = `count(*)::int || ' ' || sum(quantity) || ' ' || sum(quantity * price)`;
+  const lines = async (sql: string): Promise<string[]> =>
+    (await postgres.query<{ line: string }>(sql)).map(({ line }) => line).sort();
+  return {
+    total: await lines(`SELECT ${sums} AS line FROM sales`),
+    category: await lines(`SELECT category || ' ' || ${sums} AS line FROM sales GROUP BY category`),
+    region: await lines(`SELECT coalesce(region, 'null') || ' ' || ${sums} AS line FROM sales GROUP BY region`),
+    hour: await lines(
+      `SELECT extract(epoch FROM date_trunc('hour', event_time, 'UTC'))::bigint * 1000 || ' ' || ${sums} AS line
+       FROM sales GROUP BY date_trunc('hour', event_time, 'UTC')`,
+    ),
+    stock: await lines(
+      `SELECT product_id || ' ' || warehouse || ' ' || sum(CASE direction WHEN 'in' THEN quantity ELSE -quantity END)
+         || ' ' || coalesce(sum(quantity) FILTER (WHERE direction = 'in'), 0)
+         || ' ' || coalesce(sum(quantity) FILTER (WHERE direction = 'out'), 0) AS line
+       FROM stock_movements GROUP BY product_id, warehouse`,
+    ),
+    users: await lines(
+      `SELECT username || ' ' || count(*) || ' ' || count(*) FILTER (WHERE event_type = 'purchase') AS line
+       FROM user_logins GROUP BY username ORDER BY count(*) DESC, username COLLATE "C" LIMIT 8`,
+    ),
+  };
+}
+
+function same({ sales, stock, logins }: DashboardFigures, source: Compared): boolean {
+  const sums = ({ sales: count, pieces, revenue }: Sums): string => `${count} ${pieces} ${Number(revenue).toFixed(2)}`;
+  const shown: Compared = {
+    total: [sums(sales.total)],
+    category: sales.byCategory.map((row) => `${row.category} ${sums(row)}`).sort(),
+    region: sales.byRegion.map((row) => `${row.region ?? 'null'} ${sums(row)}`).sort(),
+    hour: sales.byHour.map((row) => `${row.at} ${sums(row)}`).sort(),
+    stock: stock.map((row) => `${row.product} ${row.warehouse} ${row.pieces} ${row.came} ${row.went}`).sort(),
+    users: logins.users.map((row) => `${row.username} ${row.events} ${row.purchases}`).sort(),
+  };
+  return JSON.stringify(shown) === JSON.stringify(source);
+}
 
 /** Counted as skipped by jest, and said. */
 function scenarioWithoutBrowser(sentence: string): void {
@@ -274,7 +418,7 @@ async function openPage(address: string): Promise<{ browser: Browser; page: Page
   return { browser, page, complaints };
 }
 
-async function takeScreenshots(page: Page, folder: string): Promise<void> {
+async function takeScreenshots(page: Page, folder: string, name: 'page' | 'dashboard'): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const [size, width, height] of [
     ['desktop', 1280, 900],
@@ -285,7 +429,7 @@ async function takeScreenshots(page: Page, folder: string): Promise<void> {
       await page.selectOption('#theme', theme);
       await page.evaluate('scrollTo(0, 0)');
       await page.waitForTimeout(500);
-      await page.screenshot({ path: `${folder}/page-${size}-${theme}.png`, fullPage: size === 'desktop' });
+      await page.screenshot({ path: `${folder}/${name}-${size}-${theme}.png`, fullPage: size === 'desktop' });
     }
   }
 }

@@ -1,3 +1,4 @@
+import { dashboardReads } from '../../../src/clickhouse/dashboard-reads';
 import { PAGE_READ_ONLY, pageReads } from '../../../src/clickhouse/page-reads';
 
 function recorded() {
@@ -6,7 +7,7 @@ function recorded() {
     calls.push({ sql, params, settings });
     return Promise.resolve(sql.includes('system.tables') ? ([{ name: `a'b__mirror`, of: `public.a'b` }] as T[]) : []);
   };
-  return { calls, reads: pageReads({ query }, { views: 'shop', machinery: 'shop_cdc' }) };
+  return { calls, query, reads: pageReads({ query }, { views: 'shop', machinery: 'shop_cdc' }) };
 }
 
 const HOSTILE = `' OR 1=1; DROP TABLE x; --`;
@@ -27,6 +28,24 @@ test('every query is read only and bounded, and no value stands in its text', as
     expect(sql).not.toMatch(/\b(INSERT|ALTER|CREATE|DELETE)\b/);
   }
   expect(PAGE_READ_ONLY).toMatchObject({ readonly: '2', max_execution_time: 5 });
+});
+
+test('the questions of the dashboard are read only and bounded, too', async () => {
+  const { calls, query } = recorded();
+  const reads = dashboardReads({ query }, { views: 'shop', machinery: 'shop_cdc' });
+  await reads.tables();
+  await reads.sales(24);
+  await reads.stock(24, 'known');
+  await reads.logins(24);
+  await reads.newestCommit([{ topic: HOSTILE, partition: 1, end: 1_000 }]);
+  await reads.loginIds(HOSTILE);
+  expect(calls).toHaveLength(8);
+  for (const { sql, settings } of calls) {
+    expect(settings).toBe(PAGE_READ_ONLY);
+    expect(sql).toMatch(/^SELECT /);
+    expect(sql).not.toContain('OR 1=1');
+    expect(sql).not.toMatch(/\b(INSERT|ALTER|CREATE|DELETE)\b/);
+  }
 });
 
 test('only the last records of a partition are looked through, more of them with a filter', async () => {

@@ -1,6 +1,6 @@
 import { openPages, type Pages } from '../../../src/http/routes';
 import { SECURITY_HEADERS, startServer, type PageServer } from '../../../src/http/server';
-import type { ChangeRead, PageReads } from '../../../src/http/ports';
+import type { ChangeRead, DashboardReads, PageReads } from '../../../src/http/ports';
 
 const CHANGE: ChangeRead = {
   ...{
@@ -21,6 +21,7 @@ interface Served {
   readonly server: PageServer;
   readonly pages: Pages;
   readonly reads: { [N in keyof PageReads]: jest.Mock };
+  readonly dashboard: { [N in keyof DashboardReads]: jest.Mock };
 }
 
 const opened: Served[] = [];
@@ -34,6 +35,14 @@ async function serve(
     history: jest.fn(() => Promise.resolve([CHANGE])),
     quarantine: jest.fn(() => Promise.resolve([])),
   };
+  const dashboard = {
+    tables: jest.fn(() => Promise.resolve(['sales'])),
+    sales: jest.fn((hours: number) => Promise.resolve({ hours })),
+    stock: jest.fn(() => Promise.resolve([])),
+    logins: jest.fn(() => Promise.resolve({})),
+    newestCommit: jest.fn(() => Promise.resolve(1)),
+    reconcile: jest.fn(() => Promise.resolve({ reason: 'a reason' })),
+  };
   const figures = {
     fresh: () => Promise.resolve('{"version":1}'),
     now: () => '{"version":1}',
@@ -42,9 +51,9 @@ async function serve(
     ends: () => [{ topic: 't', partition: 0, end: 9 }],
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'm 1\n' }),
   };
-  const pages = openPages({ figures, reads, values });
+  const pages = openPages({ figures, reads, dashboard, values });
   const server = await startServer({ host: '127.0.0.1', port: 0, token, routes: pages.routes });
-  const served = { server, pages, reads };
+  const served = { server, pages, reads, dashboard };
   opened.push(served);
   return served;
 }
@@ -58,12 +67,15 @@ afterEach(async () => {
 
 test('every answer forbids what the page does not need, and a file is not sent twice', async () => {
   const { server } = await serve();
-  for (const path of ['/', '/page.js', '/uplot.js', '/status.json', '/healthz', '/nothing']) {
+  for (const path of ['/', '/dashboard', '/page.js', '/uplot.js', '/status.json', '/healthz', '/nothing']) {
     const { headers } = await fetch(server.address + path);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) expect(headers.get(name)).toBe(value);
   }
+  for (const path of ['/', '/dashboard'])
+    expect(await (await fetch(server.address + path)).text()).not.toMatch(
+      /<script(?![^>]*src=)|<style|style="|onclick=|https?:\/\/(?!www\.w3\.org)/,
+    );
   const page = await fetch(server.address);
-  expect(await page.text()).not.toMatch(/<script(?![^>]*src=)|<style|style="|onclick=|https?:\/\/(?!www\.w3\.org)/);
   const again = await fetch(server.address, { headers: { 'if-none-match': page.headers.get('etag') ?? '' } });
   expect(again.status).toBe(304);
 });
@@ -106,6 +118,45 @@ test('withheld values are not asked for by key, and do not leave', async () => {
   };
   expect(values).toBe('withheld');
   expect(changes).toMatchObject([{ key: null, columns: null, changed: ['a'] }]);
+});
+
+test('the dashboard asks about the tables that are there and no others, and says how old its answer is', async () => {
+  const { server, dashboard } = await serve();
+  const answer = await fetch(`${server.address}/dashboard.json?hours=3`);
+  expect(await answer.json()).toEqual({
+    ageMs: expect.any(Number) as number,
+    answer: {
+      at: expect.any(Number) as number,
+      hours: 3,
+      tables: ['sales'],
+      sales: { hours: 3 },
+      stock: null,
+      logins: null,
+      newestCommitAt: 1,
+    },
+  });
+  expect(dashboard.stock).not.toHaveBeenCalled();
+  for (const hours of ['0', '169', '1.5', '1 OR 1', '-1'])
+    expect((await fetch(`${server.address}/dashboard.json?hours=${encodeURIComponent(hours)}`)).status).toBe(400);
+  const ids = await (await fetch(`${server.address}/reconciliation.json`)).json();
+  expect(ids).toMatchObject({ answer: { reason: 'a reason' } });
+});
+
+test('the dashboard has nothing to show while values are withheld, and asks nothing', async () => {
+  const { server, dashboard } = await serve({ values: 'withheld' });
+  for (const path of ['/dashboard.json', '/reconciliation.json']) {
+    const answer = await fetch(server.address + path);
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).toContain('VALUES_WITHHELD');
+  }
+  for (const asked of Object.values(dashboard)) expect(asked).not.toHaveBeenCalled();
+});
+
+test('any number of viewers of the dashboard cost one question', async () => {
+  const { server, dashboard } = await serve();
+  const all = Array.from({ length: 50 }, () => fetch(`${server.address}/dashboard.json`).then((one) => one.status));
+  expect(new Set(await Promise.all(all))).toEqual(new Set([200]));
+  expect(dashboard.sales.mock.calls.length).toBeLessThanOrEqual(2);
 });
 
 test('many viewers with one filter cost one query', async () => {
