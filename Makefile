@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo generate up down clean distclean status env psql logs build install node-check test chaos bench bench-parts bench-latency bench-cost check
+.PHONY: help demo generate up down clean distclean status env psql logs build install node-check test chaos bench bench-parts bench-latency bench-cost bench-page check
 
 # What npm and the compiler print goes to standard error: the answer of `make env` is all of standard output.
 STACK_CLI := npm run -s stack --
@@ -62,6 +62,9 @@ bench-latency: $(BUILT) ## commit to visible, percentiles by stage: RATE=100,100
 
 bench-cost: $(BUILT) ## the rate as work grows: DIMENSION=tables,lookups CHANGES=100000 MIRROR=10000000
 	@npx node -r ./test/unit/cli-typescript.cjs bench/cost.ts
+
+bench-page: $(BUILT) ## what viewers of the live page cost the pipeline: VIEWERS=300 STUCK=30 QUESTIONS=50 CHANGES=500000
+	@npx node -r ./test/unit/cli-typescript.cjs bench/page-load.ts
 
 check: $(LOCKFILE) ## types, style, layout, formatting, the Compose file
 	@npm run -s check

@@ -17,7 +17,12 @@ export interface ComparedTable {
   readonly key: readonly number[];
   readonly sourceSql: string;
   readonly mirrorSql: string;
+  /** Only the newest rows, where there are many: LIMIT for the source, a condition on the keys for the mirror. */
+  readonly newest: { readonly sourceSql: string; readonly mirrorSql: string };
 }
+
+/** Of a table with more rows than this only so many of the newest are compared value by value, and the others counted. */
+export const MOST_COMPARED = 5_000;
 
 /** One key, as it stands on each side; null where there is no such row. */
 export interface RowPair {
@@ -33,6 +38,8 @@ export interface Comparison {
   readonly pairs: readonly RowPair[];
   readonly sourceRows: number;
   readonly mirrorRows: number;
+  /** `newest`: `MOST_COMPARED` rows by their values, all by their number. */
+  readonly extent: 'all' | 'newest';
   readonly equal: boolean;
 }
 
@@ -43,12 +50,20 @@ export async function describeTable(postgres: Postgres, name: string, database: 
     throw new ServiceError('STACK_FAILED', `PostgreSQL has no table public.${name}`, { hint: 'Run demo/schema.sql.' });
   }
   const { columns, key } = found;
+  const sourceSql = `SELECT ARRAY[${columns.map(sourceText).join(', ')}] AS row FROM public.${quotePostgres(name)}`;
+  const mirrorSql = `SELECT [${columns.map(mirrorText).join(', ')}] AS row FROM ${quoteName(database)}.${quoteName(name)}`;
+  const time = columns.find(({ base }) => base.startsWith('timestamp'))?.name ?? key[0] ?? '';
+  const keys = key.map((column) => `toString(${quoteName(column)})`).join(', ');
   return {
     name,
     columns: columns.map((column) => column.name),
     key: key.map((column) => columns.findIndex((other) => other.name === column)),
-    sourceSql: `SELECT ARRAY[${columns.map(sourceText).join(', ')}] AS row FROM public.${quotePostgres(name)}`,
-    mirrorSql: `SELECT [${columns.map(mirrorText).join(', ')}] AS row FROM ${quoteName(database)}.${quoteName(name)}`,
+    sourceSql,
+    mirrorSql,
+    newest: {
+      sourceSql: `${sourceSql} ORDER BY ${quotePostgres(time)} DESC LIMIT ${MOST_COMPARED}`,
+      mirrorSql: `${mirrorSql} WHERE [${keys}] IN {keys:Array(Array(String))}`,
+    },
   };
 }
 
@@ -57,15 +72,27 @@ export async function compareTable(
   table: ComparedTable,
   { postgres, clickhouse, database }: { postgres: Postgres; clickhouse: ClickHouse; database: string },
 ): Promise<Comparison> {
-  const [source, mirror] = await Promise.all([
-    postgres.query<{ row: TextRow }>(table.sourceSql),
-    readMirror(table, clickhouse, database),
-  ]);
-  return pairUp(
-    table,
-    source.map(({ row }) => row),
-    mirror,
+  const counted = await postgres.query<{ rows: number }>(
+    `SELECT count(*)::int AS rows FROM public.${quotePostgres(table.name)}`,
   );
+  const sourceRows = counted[0]?.rows ?? 0;
+  const extent = sourceRows > MOST_COMPARED ? 'newest' : 'all';
+  const { sourceSql, mirrorSql } = extent === 'all' ? table : table.newest;
+  const source = (await postgres.query<{ row: TextRow }>(sourceSql)).map(({ row }) => row);
+  if (!(await hasView(table, clickhouse, database))) return pairUp(table, source, []);
+  const keys = extent === 'all' ? [] : source.map((row) => table.key.map((column) => row[column]));
+  const mirror = await clickhouse.query<{ row: TextRow }>(mirrorSql, { keys });
+  const compared = pairUp(
+    table,
+    source,
+    mirror.map(({ row }) => row),
+  );
+  if (extent === 'all') return compared;
+  const [of] = await clickhouse.query<{ rows: string }>(
+    `SELECT count() AS rows FROM ${quoteName(database)}.${quoteName(table.name)}`,
+  );
+  const mirrorRows = Number(of?.rows ?? 0);
+  return { ...compared, sourceRows, mirrorRows, extent, equal: compared.equal && sourceRows === mirrorRows };
 }
 
 /** Pairs the rows of both sides by their key. */
@@ -84,6 +111,7 @@ export function pairUp(table: ComparedTable, source: readonly TextRow[], mirror:
     pairs: judged,
     sourceRows: source.length,
     mirrorRows: mirror.length,
+    extent: 'all',
     equal: judged.every(({ equal }) => equal),
   };
 }
@@ -96,20 +124,12 @@ function isEqual({ source, mirror }: { source: TextRow | null; mirror: readonly 
   return source !== null && mirror.length === 1 && JSON.stringify(source) === JSON.stringify(mirror[0]);
 }
 
-async function readMirror(
-  { name, mirrorSql }: ComparedTable,
-  clickhouse: ClickHouse,
-  database: string,
-): Promise<TextRow[]> {
+async function hasView({ name }: ComparedTable, clickhouse: ClickHouse, database: string): Promise<boolean> {
   const views = await clickhouse.query(
     'SELECT 1 FROM system.tables WHERE database = {database:String} AND name = {name:String}',
-    {
-      database,
-      name,
-    },
+    { database, name },
   );
-  if (views.length === 0) return [];
-  return (await clickhouse.query<{ row: TextRow }>(mirrorSql)).map(({ row }) => row);
+  return views.length > 0;
 }
 
 const MICROSECONDS = 'YYYY-MM-DD HH24:MI:SS.US';

@@ -10,6 +10,7 @@ import { projectRoot } from '../stack/project-root';
 import { readStackSettings, stackEnvironment, type StackSettings } from '../stack/stack-settings';
 import type { StackState } from '../stack/state';
 import { describeTable, type ComparedTable } from './compare';
+import { demoRate, generateBriefly, generateOn } from './demo-generator';
 import { openScreen, seconds, type Screen } from './screen';
 import { startService, type ServiceProcess } from './service-process';
 import { auditText, comparisonText, sidesText } from './show-step';
@@ -101,7 +102,7 @@ async function playOn(stage: Stage, clients: { postgres: Postgres; clickhouse: C
   await service.reading(signal);
   screen.say('reading from Kafka');
   const page = service.page();
-  if (page !== null) screen.say(`see it live in a browser: ${page}`);
+  if (page !== null) screen.say(`see it live in a browser: ${page}, and the dashboard: ${page}/dashboard`);
   await clients.postgres.query(readFileSync(join(folder, 'schema.sql'), 'utf8'));
   const tables = await Promise.all(DEMO_TABLES.map((name) => describeTable(clients.postgres, name, database)));
   screen.say(`the tables are there: ${DEMO_TABLES.join(', ')} (demo/schema.sql)`);
@@ -110,6 +111,10 @@ async function playOn(stage: Stage, clients: { postgres: Postgres; clickhouse: C
   if (kept > 0) screen.say(`${kept} rows from before are in PostgreSQL, and the same in ClickHouse`);
   else screen.say('they are empty; the first rows take longest, because topics and mirrors are made when they come');
   for (const step of STEPS) await playStep(step, { screen, tables, parts });
+  screen.title('Many changes: the generator, for two seconds');
+  await generateBriefly({ root, pgUrl: state.env.PG_URL, screen, signal });
+  await awaitEqual(tables, parts);
+  screen.say('in ClickHouse they are, too');
   return await conclude(stage, tables, parts);
 }
 
@@ -127,11 +132,8 @@ async function playStep(
   for (const table of changed) screen.show(sidesText(table, audit, screen.width));
 }
 
-async function conclude(
-  { state, screen, watching, wasUp, signal, interrupt }: Stage,
-  tables: readonly ComparedTable[],
-  parts: DemoParts,
-): Promise<number> {
+async function conclude(stage: Stage, tables: readonly ComparedTable[], parts: DemoParts): Promise<number> {
+  const { state, screen, watching, wasUp, signal, interrupt } = stage;
   screen.title('Every table beside its mirror');
   const compared = await compareAll(tables, parts);
   const equal = compared.every((one) => one.equal);
@@ -144,13 +146,24 @@ async function conclude(
   screen.title('What to type next');
   screen.show(whatNext(state.env, watching === 'terminal' || wasUp ? 'stays up' : 'is stopped'));
   if (watching === 'terminal') {
-    screen.title(
-      'The service goes on: change rows in another terminal (make psql). Ctrl-C stops it; the parts stay up',
-    );
-    if (!signal.aborted) await once(signal, 'abort');
+    await goOn(stage);
     if (!interrupt.aborted) signal.throwIfAborted();
   }
   return equal ? EXIT.equal : EXIT.failed;
+}
+
+/** Until Ctrl-C, or until the service dies: rows keep changing, so that the figures move. */
+async function goOn({ root, state, screen, service, signal }: Stage): Promise<void> {
+  const rate = demoRate(process.env['RATE']);
+  screen.title('The service goes on. Ctrl-C stops it; the parts stay up');
+  const page = service.page();
+  if (page !== null) screen.say(`open ${page} and ${page}/dashboard`);
+  screen.say('change rows yourself in another terminal: make psql');
+  if (rate > 0) {
+    screen.say(`the generator writes ${rate} changes a second meanwhile (make demo RATE=0: none)`);
+    await generateOn({ root, pgUrl: state.env.PG_URL, screen, signal }, rate);
+  }
+  if (!signal.aborted) await once(signal, 'abort');
 }
 
 function clickhouseOptions(url: string): Parameters<typeof connectClickHouse>[0] {

@@ -44,16 +44,20 @@ export function sidesText(
 /** Every table with the result of its comparison, and the rows that differ. */
 export function comparisonText(comparisons: readonly Comparison[], width: number): string {
   const head = ['table', 'rows in PostgreSQL', 'rows in ClickHouse', 'equal in every value'];
-  const rows = comparisons.map(({ table, sourceRows, mirrorRows, pairs }) => {
-    const different = pairs.filter(({ equal }) => !equal).length;
-    return [
-      table.name,
-      String(sourceRows),
-      String(mirrorRows),
-      different === 0 ? 'yes' : `NO: ${count(different, 'row')} differ`,
-    ];
-  });
+  const rows = comparisons.map((compared) => [
+    compared.table.name,
+    String(compared.sourceRows),
+    String(compared.mirrorRows),
+    verdict(compared),
+  ]);
   return [fittedTable({ head, rows, width }), ...comparisons.flatMap((one) => differenceText(one, width))].join('\n');
+}
+
+function verdict({ pairs, sourceRows, mirrorRows, extent }: Comparison): string {
+  const different = pairs.filter(({ equal }) => !equal).length;
+  if (different > 0) return `NO: ${count(different, 'row')} differ`;
+  if (sourceRows !== mirrorRows) return 'NO: the numbers of rows differ';
+  return extent === 'all' ? 'yes' : `yes, the newest ${count(pairs.length, 'row')}`;
 }
 
 function differenceText({ table, pairs, equal }: Comparison, width: number): string[] {

@@ -11,6 +11,7 @@ export function whatNext({ CH_URL, CH_DATABASE }: StackEnv, stack: 'stays up' | 
     "make psql                change rows yourself, for example: UPDATE my_table SET name = 'me';",
     "make psql ARGS='-f demo/inserts.sql'   more sample rows",
     'npm start                the service in a terminal of its own; rows arrive while it runs',
+    'make generate RATE=50     changes at a steady rate; http://127.0.0.1:3000/dashboard shows them while the service runs',
     'make status              what is up, on which port, with which log',
     'make down                stop everything and keep the data; make clean removes them too',
     '',

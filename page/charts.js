@@ -6,6 +6,12 @@ const POINTS = 300;
 const HEIGHT = 160;
 const LEAST_SECONDS = 60;
 
+/** At least a minute, up to the last point, or to now where there is none. */
+function span(low, high) {
+  const end = high ?? Date.now() / 1000;
+  return [Math.min(low ?? end, end - LEAST_SECONDS), end];
+}
+
 export function openCharts() {
   const rate = { times: [], values: [] };
   let points = [];
@@ -24,8 +30,7 @@ export function openCharts() {
       cursor: { y: false },
       legend: { live: false },
       scales: {
-        // At least a minute, up to now, so that the first points do not fill the chart.
-        x: { range: (_chart, low, high) => [Math.min(low ?? 0, high - LEAST_SECONDS), high] },
+        x: { range: (_chart, low, high) => span(low, high) },
         y: { range: (_chart, _low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] },
       },
     });

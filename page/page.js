@@ -3,6 +3,7 @@ import { element, clock, ago, whole } from './pipeline.js';
 import { showPipeline } from './pipeline.js';
 import { openChanges } from './changes.js';
 import { openCharts } from './charts.js';
+import { openOrders } from './orders.js';
 import { followTheme } from './theme.js';
 
 const RECONNECT_MS = 2000;
@@ -14,6 +15,7 @@ const DEMO = new Set(['public.user_logins', 'public.sales', 'public.stock_moveme
 const byId = (id) => document.getElementById(id);
 const changes = openChanges();
 const charts = openCharts();
+const orders = openOrders();
 let source = null;
 let last = null;
 let lastAt = 0;
@@ -76,6 +78,7 @@ function show(status) {
   pill(state, state === 'reading' ? 'good' : 'warn');
   byId('dashboard-link').hidden = service.values === 'withheld' || !status.tables.some(({ table }) => DEMO.has(table));
   showPipeline(status);
+  orders.follow(status);
   showTables(status);
   showMessages(status);
   charts.add(status, first);
@@ -105,7 +108,7 @@ function showTables({ tables, at, leftOut }) {
 function newTableRow(table) {
   const link = element('button', { type: 'button', class: 'link', title: 'show its changes' }, table);
   link.addEventListener('click', () => changes.only(table));
-  const cells = Array.from({ length: 9 }, (_, index) => element('td', index < 8 ? { class: 'number' } : {}));
+  const cells = Array.from({ length: 10 }, (_, index) => element('td', index < 8 ? { class: 'number' } : {}));
   const row = element('tr', {}, element('th', { scope: 'row' }, link), ...cells);
   row.firstChild.className = 'name';
   const made = { row, cells };
@@ -125,6 +128,13 @@ function fillTableRow({ row, cells }, table, at) {
   texts.forEach((text, index) => {
     if (cells[index].textContent !== text) cells[index].replaceChildren(zero(text));
   });
+  const order = orders.cell(table.table);
+  const cell = cells.at(-1);
+  // A button that is pressed or has the focus stays the same one.
+  if (cell.dataset.state !== order.state) {
+    cell.dataset.state = order.state;
+    cell.replaceChildren(order.make());
+  }
   row.title = table.notMirroredReason ?? '';
 }
 

@@ -11,8 +11,8 @@ import type { Config } from './config';
 import { EVERYTHING, pausesIn, type Pause } from './delivery/pauses';
 import { ServiceError } from './errors';
 import { openReader, type KafkaReader, type Retention } from './kafka/reader';
-import { topicOfTable } from './plan/replay';
 import { connectTarget, databasesOf, isTableTopic } from './wiring';
+import { endPauses, topicsToHold, type Held, type PauseParts } from './wiring-pauses';
 
 export interface PauseFlags {
   readonly table?: string;
@@ -35,7 +35,7 @@ export interface Unread {
 export async function pauseCommand(config: Config, flags: PauseFlags, around: AskingCommand): Promise<number> {
   return withParts(config, async (parts) => {
     const { pauses, reader } = parts;
-    const topics = await topicsOf(config, flags, parts);
+    const topics = await topicsToHold(config, wantedOf(flags), parts);
     for (const topic of topics) await pauses.set({ topic, sinceMs: Date.now(), who: whoAsks() });
     const by = await tell(config, reader, around.runService);
     const tables = await tablesOf(topics, config, parts.clickhouse);
@@ -52,14 +52,9 @@ export async function pauseCommand(config: Config, flags: PauseFlags, around: As
 /** 0 once the owners read on. */
 export async function resumeCommand(config: Config, flags: PauseFlags, around: AskingCommand): Promise<number> {
   return withParts(config, async (parts) => {
-    const { pauses, reader } = parts;
-    const standing = await pauses.list();
-    const topics = flags.all === true ? standing.map(({ topic }) => topic) : await topicsOf(config, flags, parts);
-    const ended = standing.filter(({ topic }) => topics.includes(topic));
-    if (ended.length < topics.length && standing.some(({ topic }) => topic === EVERYTHING)) throw allPaused();
-    for (const { topic } of ended) await pauses.end(topic);
-    if (ended.length > 0) await tell(config, reader, around.runService);
-    const names = ended.map(({ topic }) => topic);
+    const { reader } = parts;
+    const names = await endPauses(config, wantedOf(flags), parts);
+    if (names.length > 0) await tell(config, reader, around.runService);
     if (around.form === 'json') around.print(JSON.stringify({ resumed: names }, null, 2));
     else
       around.print(names.length === 0 ? 'Nothing of that was paused.' : `Reads on: ${names.map(inWords).join(', ')}.`);
@@ -67,9 +62,15 @@ export async function resumeCommand(config: Config, flags: PauseFlags, around: A
   });
 }
 
-interface Parts {
-  readonly clickhouse: ClickHouse;
-  readonly pauses: ReturnType<typeof pausesIn>;
+function wantedOf({ table, all }: PauseFlags): Held {
+  if (all === true) return EVERYTHING;
+  if (table !== undefined) return schemaAndTable(table);
+  throw new ServiceError('CONFIG_INVALID', 'It must be said what is meant: --table schema.table, or --all.', {
+    hint: 'For example: pause --table public.orders',
+  });
+}
+
+interface Parts extends PauseParts {
   readonly reader: KafkaReader;
 }
 
@@ -81,26 +82,6 @@ async function withParts(config: Config, use: (parts: Parts) => Promise<number>)
   } finally {
     await Promise.allSettled([clickhouse.close(), reader.close()]);
   }
-}
-
-async function topicsOf(config: Config, { table, all }: PauseFlags, { clickhouse, reader }: Parts): Promise<string[]> {
-  if (all === true) return [EVERYTHING];
-  if (table === undefined) {
-    throw new ServiceError('CONFIG_INVALID', 'It must be said what is meant: --table schema.table, or --all.', {
-      hint: 'For example: pause --table public.orders',
-    });
-  }
-  const { schema, table: name } = schemaAndTable(table);
-  const found = await clickhouse.query<{ topic: string }>(
-    `SELECT DISTINCT topic FROM ${quoteName(databasesOf(config).machinery)}.changes WHERE schema = ${quoteText(schema)} AND table = ${quoteText(name)}`,
-  );
-  const named = topicOfTable(config.topicPrefix, table);
-  const topics = new Set(found.map(({ topic }) => topic));
-  if ((await reader.topics()).includes(named)) topics.add(named);
-  if (topics.size > 0) return [...topics].sort();
-  throw new ServiceError('REQUEST_FAILED', `Neither Kafka nor changes has anything of ${table}.`, {
-    hint: `Tables are named schema.table; their topics begin with ${config.topicPrefix}. (TOPIC_PREFIX).`,
-  });
 }
 
 /** Every table whose records are in the topics, as far as `changes` knows: they hold together. */
@@ -186,10 +167,4 @@ function pauseText(
 
 function inWords(topic: Pause['topic']): string {
   return topic === EVERYTHING ? 'everything' : topic;
-}
-
-function allPaused(): ServiceError {
-  return new ServiceError('REQUEST_FAILED', 'Everything is paused, by one order; it ends as a whole.', {
-    hint: 'resume --all ends it; then pause the tables that are to hold on.',
-  });
 }

@@ -19,6 +19,7 @@ import { createState, type State } from './telemetry/state';
 import { readiness, statusOf, type Lookouts, type StatusContext } from './telemetry/status';
 import { databasesOf } from './wiring';
 import { dashboardOf } from './wiring-dashboard';
+import { pauseOrders } from './wiring-pauses';
 
 /** How often Kafka's ends are read when nobody looks: what is not known cannot be told later. */
 const ENDS_MS = 5_000;
@@ -65,6 +66,7 @@ export async function openPage({ config, page, postgres, signal, log }: PagePart
       topicPrefix: config.topicPrefix,
       database: config.clickhouse.database,
       values,
+      orders: page.token === null ? 'none' : 'token',
     },
     stopping: signal.aborted ? 'yes' : 'no',
     lookouts: outside.known(),
@@ -96,7 +98,7 @@ export async function openPage({ config, page, postgres, signal, log }: PagePart
     },
   };
   const dashboard = dashboardOf({ config, clickhouse, postgres, state, ends: figures.ends, bounds: outside.bounds });
-  served.pages = openPages({ figures, reads, dashboard, values });
+  served.pages = openPages({ figures, reads, dashboard, orders: pauseOrders(config, clickhouse), values });
   served.server = await serve(page, served.pages, log);
   return {
     emit: (event: ServiceEvent) => foldEvent(state, event, Date.now()),

@@ -34,9 +34,34 @@ export function decideAccess(
   };
 }
 
-function showsToken({ headers }: Pick<IncomingMessage, 'headers'>, token: string): boolean {
+/**
+ * Decides for an order. Neither the cookie nor being on this machine is enough: a browser sends the one for whatever site
+ * asks it to, and the other is true of everybody's programs here. A header of that name is the page's own to send.
+ */
+export function decideOrder(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  token: string | null,
+): Exclude<Access, { kind: 'cookie' }> {
+  if (token === null) {
+    const message = 'No orders are taken without PAGE_TOKEN: set it, or use the commands pause and resume.';
+    return { kind: 'refused', status: 403, message };
+  }
+  const origin = headers.origin ?? null;
+  if (origin !== null && URL.parse(origin)?.host !== headers.host)
+    return { kind: 'refused', status: 403, message: 'Orders are taken from this page only.' };
+  const bearer = bearerOf(headers);
+  if (bearer !== null && isToken(bearer, token)) return { kind: 'allowed' };
+  return { kind: 'refused', status: 401, message: 'The token is needed, as "Authorization: Bearer …" (PAGE_TOKEN).' };
+}
+
+function bearerOf(headers: IncomingMessage['headers']): string | null {
   const [, bearer] = /^Bearer (\S+)$/i.exec(headers.authorization ?? '') ?? [];
-  if (bearer !== undefined && isToken(bearer, token)) return true;
+  return bearer ?? null;
+}
+
+function showsToken({ headers }: Pick<IncomingMessage, 'headers'>, token: string): boolean {
+  const bearer = bearerOf(headers);
+  if (bearer !== null && isToken(bearer, token)) return true;
   const kept = cookieOf(headers.cookie ?? '');
   return kept !== null && isToken(kept, token);
 }

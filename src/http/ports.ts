@@ -76,6 +76,20 @@ export interface DashboardReads {
   reconcile(): Promise<Reconciled | { readonly reason: string }>;
 }
 
+/** What came of an order to hold or to read on. */
+export interface Ordered {
+  /** The topics whose order was given or ended; `*`: everything. */
+  readonly topics: readonly string[];
+  /** `written`: the order stands, and not every process of the group has said yet that it follows. */
+  readonly done: 'followed' | 'written';
+}
+
+/** Each for a table, `schema.table`; null: everything. Throw REQUEST_FAILED for what cannot be. */
+export interface PauseOrders {
+  pause(table: string | null): Promise<Ordered>;
+  resume(table: string | null): Promise<Ordered>;
+}
+
 /** What the page shows beside what it reads from ClickHouse. */
 export interface PageFigures {
   /** `/status.json`, serialised; looks outside first if what is known is old. */

@@ -2,7 +2,8 @@
 import { shownChange, shownQuarantined } from './columns';
 import { openLive, type Live } from './live';
 import { openDashboard } from './dashboard';
-import type { ChangeFilter, DashboardReads, PageFigures, PageReads } from './ports';
+import type { ChangeFilter, DashboardReads, PageFigures, PageReads, PauseOrders } from './ports';
+import { orderRoutes } from './orders';
 import { json, problem, SECURITY_HEADERS, type Answer, type Asked, type Route } from './server';
 import { shareAnswers, TooBusy, type SharedAnswers } from './shared-answers';
 import { fileRoute, packageFile, pageFile } from './static-files';
@@ -11,6 +12,7 @@ export interface PageOptions {
   readonly figures: PageFigures;
   readonly reads: PageReads;
   readonly dashboard: DashboardReads;
+  readonly orders: PauseOrders;
   /** `withheld`: no key and no value of a row leaves the server. */
   readonly values: 'shown' | 'withheld';
 }
@@ -23,7 +25,7 @@ export interface Pages {
 
 const LONGEST_FILTER = 2_000;
 
-export function openPages({ figures, reads, dashboard, values }: PageOptions): Pages {
+export function openPages({ figures, reads, dashboard, orders, values }: PageOptions): Pages {
   const live = openLive({
     snapshot: figures.now,
     everyMs: 1_000,
@@ -40,6 +42,7 @@ export function openPages({ figures, reads, dashboard, values }: PageOptions): P
       ...liveRoutes(figures, live),
       ...readRoutes({ figures, reads, values }, shared),
       ...demo.routes,
+      ...orderRoutes(orders),
     ],
     counts: () => ({ viewers: live.viewers(), dropped: live.dropped(), queries: shared.asked() + demo.asked() }),
     close: () => live.close(),
@@ -55,6 +58,7 @@ function fileRoutes(): Route[] {
     fileRoute('/theme.js', pageFile('theme.js')),
     fileRoute('/pipeline.js', pageFile('pipeline.js')),
     fileRoute('/changes.js', pageFile('changes.js')),
+    fileRoute('/orders.js', pageFile('orders.js')),
     fileRoute('/charts.js', pageFile('charts.js')),
     fileRoute('/chart-kit.js', pageFile('chart-kit.js')),
     fileRoute('/icon.svg', pageFile('icon.svg')),
@@ -105,7 +109,10 @@ function liveRoutes({ fresh, latency }: PageFigures, live: Live): Route[] {
   ];
 }
 
-function readRoutes({ figures, reads, values }: Omit<PageOptions, 'dashboard'>, shared: SharedAnswers): Route[] {
+function readRoutes(
+  { figures, reads, values }: Pick<PageOptions, 'figures' | 'reads' | 'values'>,
+  shared: SharedAnswers,
+): Route[] {
   return [
     {
       path: '/changes.json',

@@ -1,7 +1,7 @@
 /** The HTTP server of the service: a table of routes, the same headers and the same question for the token before each. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { decideAccess } from './access';
+import { decideAccess, decideOrder } from './access';
 
 export interface Answer {
   readonly status: number;
@@ -16,11 +16,14 @@ export interface Asked {
   readonly response: ServerResponse;
 }
 
-/** One address that is answered to GET and HEAD. A page of its own is a few of these beside the others (`routes.ts`). */
+/** One address that is answered to GET and HEAD, an order to POST. A page of its own is a few of these beside the others (`routes.ts`). */
 export interface Route {
   readonly path: string;
-  /** `open`: for probes, which have no token; nothing but states there. */
-  readonly access: 'open' | 'token';
+  /**
+   * `open`: for probes, which have no token; nothing but states there. `order`: something is done, so the token comes in
+   * a header, which no other site can have a browser send.
+   */
+  readonly access: 'open' | 'token' | 'order';
   /** The answer; null when it went into the response already. Throwing is answered with 500. */
   readonly answer: (asked: Asked) => Answer | null | Promise<Answer | null>;
 }
@@ -107,6 +110,7 @@ async function answerOf({ request, response, table, token }: Request): Promise<A
   const url = URL.parse(request.url ?? '/', 'http://page');
   if (url === null) return problem(400, 'BAD_REQUEST', 'The address cannot be read.');
   const route = table.get(url.pathname);
+  if (route?.access === 'order') return answerOrder({ url, request, response }, route, token);
   if (route?.access !== 'open') {
     const access = decideAccess(request, token);
     if (access.kind === 'refused') return problem(access.status, 'REFUSED', access.message);
@@ -119,6 +123,14 @@ async function answerOf({ request, response, table, token }: Request): Promise<A
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return { ...problem(405, 'METHOD_NOT_ALLOWED', 'Only GET is answered here.'), headers: { Allow: 'GET, HEAD' } };
   return route.answer({ url, request, response });
+}
+
+async function answerOrder(asked: Asked, route: Route, token: string | null): Promise<Answer | null> {
+  if (asked.request.method !== 'POST')
+    return { ...problem(405, 'METHOD_NOT_ALLOWED', 'Only POST is answered here.'), headers: { Allow: 'POST' } };
+  const access = decideOrder(asked.request, token);
+  if (access.kind === 'refused') return problem(access.status, 'REFUSED', access.message);
+  return route.answer(asked);
 }
 
 function send(request: IncomingMessage, response: ServerResponse, { status, type, body, headers = {} }: Answer): void {

@@ -53,6 +53,7 @@ const FOLDS: { readonly [T in Tag]?: (state: State, event: Of<T>, nowMs: number)
     const of = tableOf(state, table);
     if (of !== null) of.notMirrored = null;
   },
+  'topics-paused': (state, { topics }) => void (state.paused = topics),
   'catalogue-read': ({ totals }, { ms }) => {
     totals.catalogueReads++;
     totals.catalogueMs += ms;

@@ -76,6 +76,8 @@ export interface State {
   joined: boolean;
   readonly waiting: Map<Outside, WaitingState>;
   readonly messages: Message[];
+  /** Topics that hold by order; `*`: everything. */
+  paused: readonly string[];
   readonly totals: {
     changes: number;
     blocks: number;
@@ -121,6 +123,7 @@ export function createState(nowMs: number): State {
     joined: false,
     waiting: new Map(),
     messages: [],
+    paused: [],
     totals: {
       changes: 0,
       blocks: 0,

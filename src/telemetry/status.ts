@@ -24,6 +24,8 @@ export interface Status {
     readonly database: string;
     /** What may be asked of the page's other addresses. */
     readonly values: 'shown' | 'withheld';
+    /** Whether the page takes orders to pause and resume, from who shows the token. */
+    readonly orders: 'token' | 'none';
   };
   readonly state: 'joining' | 'reading' | 'waiting' | 'stopping';
   readonly ready: { readonly ready: boolean; readonly reasons: readonly Reason[] };
@@ -36,6 +38,8 @@ export interface Status {
   readonly totals: Totals;
   readonly quarantine: QuarantineStatus;
   readonly waiting: readonly WaitingStatus[];
+  /** Topics that hold by order; `*`: everything. */
+  readonly paused: readonly string[];
   readonly partitions: readonly PartitionStatus[];
   readonly tables: readonly TableStatus[];
   /** Tables and partitions that are counted in the totals and not listed. */
@@ -185,6 +189,7 @@ export function statusOf(state: State, context: StatusContext, nowMs: number): S
       attempt,
       code,
     })),
+    paused: state.paused,
     partitions: shownPartitions.map((of) => partitionStatus(of, nowMs)),
     tables: shownTables,
     leftOut: state.leftOut + partitions.length - shownPartitions.length + tables.length - shownTables.length,

@@ -1,6 +1,6 @@
 /** Both ends of a request: the service that takes it up and answers, and the command that follows the answers. */
 import type { ControlValue } from '../../../src/clickhouse/control';
-import { followAnswers, type Following } from '../../../src/cli-request';
+import { followAnswers, type Following } from '../../../src/delivery/follow-answers';
 import type { Operations } from '../../../src/delivery/operations';
 import type { Delivery } from '../../../src/delivery/delivery';
 import type { ReplayProgress, ReplayResult } from '../../../src/delivery/replay-run';

@@ -1,7 +1,14 @@
 import { pairUp, type ComparedTable, type TextRow } from '../../../demo/compare';
 import { comparisonText } from '../../../demo/show-step';
 
-const table: ComparedTable = { name: 'orders', columns: ['id', 'note'], key: [0], sourceSql: '', mirrorSql: '' };
+const table: ComparedTable = {
+  name: 'orders',
+  columns: ['id', 'note'],
+  key: [0],
+  sourceSql: '',
+  mirrorSql: '',
+  newest: { sourceSql: '', mirrorSql: '' },
+};
 const row = (id: number, note: string | null): TextRow => [String(id), note];
 
 describe('the comparison of the demo', () => {
@@ -21,6 +28,13 @@ describe('the comparison of the demo', () => {
     const compared = pairUp(table, source, mirror);
     expect(compared.equal).toBe(false);
     expect(comparisonText([compared], 100)).toMatch(/NO: 1 row differ[\s\S]*different in orders:/);
+  });
+
+  test('says where it compared only the newest rows, and finds others that are missing by their number', () => {
+    const rows = [row(1, 'a')];
+    const compared = { ...pairUp(table, rows, rows), extent: 'newest' as const, sourceRows: 9_000, mirrorRows: 9_000 };
+    expect(comparisonText([compared], 100)).toContain('yes, the newest 1 row');
+    expect(comparisonText([{ ...compared, mirrorRows: 8_999 }], 100)).toContain('NO: the numbers of rows differ');
   });
 
   test('finds two empty tables equal', () => {

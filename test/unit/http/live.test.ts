@@ -1,3 +1,5 @@
+import { createServer, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { openLive, type Viewer } from '../../../src/http/live';
 
 /** A response that takes texts until it is told to be slow. */
@@ -84,4 +86,54 @@ describe('the events of the live page', () => {
     live.close();
     expect(jest.getTimerCount()).toBe(0);
   });
+});
+
+describe('the events over real connections', () => {
+  test('hold no more than one text for a viewer that reads nothing, cut it off, and serve the others meanwhile', async () => {
+    const TEXT = 200_000;
+    const held: number[] = [];
+    const responses: ServerResponse[] = [];
+    let made = 0;
+    const live = openLive({
+      snapshot: () => {
+        for (const response of responses) held.push(response.writableLength);
+        return `"${String(++made).padEnd(TEXT, '.')}"`;
+      },
+      everyMs: 50,
+      mostViewers: 1_000,
+      mostMissed: 20,
+      headers: {},
+    });
+    const server = createServer((_request, response) => {
+      responses.push(response);
+      live.join(response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const stuck = connect(port, '127.0.0.1');
+    stuck.on('error', () => undefined);
+    stuck.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    stuck.pause();
+    const others = Array.from({ length: 20 }, () => {
+      const socket = connect(port, '127.0.0.1');
+      const one = { socket, bytes: 0 };
+      socket.on('data', (chunk) => (one.bytes += chunk.length));
+      socket.on('error', () => undefined);
+      socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      return one;
+    });
+    const until = Date.now() + 30_000;
+    while (live.dropped() === 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+    const reading = live.viewers();
+    const least = Math.min(...others.map(({ bytes }) => bytes));
+    live.close();
+    stuck.destroy();
+    for (const { socket } of others) socket.destroy();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    // One text that is on its way, with its frame; never a queue of them.
+    expect(Math.max(...held)).toBeLessThan(2 * TEXT);
+    expect([live.dropped(), reading]).toEqual([1, 20]);
+    expect(least).toBeGreaterThan(2 * TEXT);
+  }, 60_000);
 });

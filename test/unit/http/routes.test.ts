@@ -1,6 +1,6 @@
 import { openPages, type Pages } from '../../../src/http/routes';
 import { SECURITY_HEADERS, startServer, type PageServer } from '../../../src/http/server';
-import type { ChangeRead, DashboardReads, PageReads } from '../../../src/http/ports';
+import type { ChangeRead, DashboardReads, PageReads, PauseOrders } from '../../../src/http/ports';
 
 const CHANGE: ChangeRead = {
   ...{
@@ -22,6 +22,7 @@ interface Served {
   readonly pages: Pages;
   readonly reads: { [N in keyof PageReads]: jest.Mock };
   readonly dashboard: { [N in keyof DashboardReads]: jest.Mock };
+  readonly orders: { [N in keyof PauseOrders]: jest.Mock };
 }
 
 const opened: Served[] = [];
@@ -51,9 +52,13 @@ async function serve(
     ends: () => [{ topic: 't', partition: 0, end: 9 }],
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'm 1\n' }),
   };
-  const pages = openPages({ figures, reads, dashboard, values });
+  const orders = {
+    pause: jest.fn((table: string | null) => Promise.resolve({ topics: [table ?? '*'], done: 'followed' as const })),
+    resume: jest.fn((table: string | null) => Promise.resolve({ topics: [table ?? '*'], done: 'written' as const })),
+  };
+  const pages = openPages({ figures, reads, dashboard, orders, values });
   const server = await startServer({ host: '127.0.0.1', port: 0, token, routes: pages.routes });
-  const served = { server, pages, reads, dashboard };
+  const served = { server, pages, reads, dashboard, orders };
   opened.push(served);
   return served;
 }
@@ -91,12 +96,80 @@ test('only GET and HEAD are answered, and only addresses in the table', async ()
 test('with a token all but the probes want it', async () => {
   const { server, pages } = await serve({ token: 'a-long-enough-token' });
   const open = [];
-  for (const { path } of pages.routes) {
-    const answer = await fetch(server.address + path);
+  for (const { path, access } of pages.routes) {
+    const answer = await fetch(server.address + path, { method: access === 'order' ? 'POST' : 'GET' });
     await answer.body?.cancel();
     if (answer.status !== 401) open.push(path);
   }
   expect(open.sort()).toEqual(['/healthz', '/readyz']);
+});
+
+const TOKEN = 'a-long-enough-token';
+
+const order = (server: PageServer, body: string, headers: Record<string, string> = {}, path = '/pause') =>
+  fetch(server.address + path, { method: 'POST', body, headers });
+
+test('orders are taken from who shows the token in a header', async () => {
+  const { server, orders } = await serve({ token: TOKEN });
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  const paused = await order(server, '{"table":"public.orders"}', headers);
+  expect([paused.status, await paused.json()]).toEqual([200, { topics: ['public.orders'], done: 'followed' }]);
+  const resumed = await order(server, '{"all":true}', headers, '/resume');
+  expect([resumed.status, await resumed.json()]).toEqual([200, { topics: ['*'], done: 'written' }]);
+  expect(orders.pause.mock.calls).toEqual([['public.orders']]);
+  expect(orders.resume.mock.calls).toEqual([[null]]);
+  expect((await fetch(`${server.address}/pause`, { headers })).status).toBe(405);
+});
+
+test.each<[string, string | null, Record<string, string>, number]>([
+  ['a browser of this machine, where there is no token', null, {}, 403],
+  ['anybody, where there is no token', null, { authorization: `Bearer ${TOKEN}` }, 403],
+  [
+    'who has the cookie only, which a browser sends for any site',
+    TOKEN,
+    { cookie: `debezium_clickhouse_page=${TOKEN}` },
+    401,
+  ],
+  ['who shows another token', TOKEN, { authorization: 'Bearer another-long-token' }, 401],
+  ['who shows none', TOKEN, {}, 401],
+  ['another site', TOKEN, { authorization: `Bearer ${TOKEN}`, origin: 'https://elsewhere.example' }, 403],
+  ['a page without an origin of its own', TOKEN, { authorization: `Bearer ${TOKEN}`, origin: 'null' }, 403],
+])('no order is taken from %s', async (_who, token, headers, status) => {
+  const { server, orders } = await serve({ token });
+  for (const path of ['/pause', '/resume']) {
+    expect((await order(server, '{"all":true}', headers, path)).status).toBe(status);
+    expect((await order(server, '{"all":true}', headers, `${path}?token=${TOKEN}`)).status).toBe(status);
+  }
+  expect(orders.pause).not.toHaveBeenCalled();
+  expect(orders.resume).not.toHaveBeenCalled();
+});
+
+test.each([
+  '',
+  '{}',
+  '{"table":7}',
+  '{"table":"orders"}',
+  '{"all":true,"table":"public.orders"}',
+  '{"all":1}',
+  `"${'x'.repeat(3_000)}"`,
+])('the order %j says nothing and is refused', async (body) => {
+  const { server, orders } = await serve({ token: TOKEN });
+  expect((await order(server, body, { authorization: `Bearer ${TOKEN}` })).status).toBe(400);
+  expect(orders.pause).not.toHaveBeenCalled();
+});
+
+test('why an order cannot be is told; what a database said is not', async () => {
+  const { server, orders } = await serve({ token: TOKEN });
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  orders.pause.mockRejectedValueOnce(Object.assign(new Error('no public.x'), { code: 'REQUEST_FAILED' }));
+  const refused = await order(server, '{"table":"public.x"}', headers);
+  expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining('no public.x') as string]);
+  orders.pause.mockRejectedValueOnce(Object.assign(new Error('secret'), { code: 'CLICKHOUSE_UNREACHABLE' }));
+  const failed = await order(server, '{"table":"public.x"}', headers);
+  const text = await failed.text();
+  expect(failed.status).toBe(503);
+  expect(text).toContain('CLICKHOUSE_UNREACHABLE');
+  expect(text).not.toContain('secret');
 });
 
 test('readyz says why not', async () => {

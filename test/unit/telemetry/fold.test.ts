@@ -8,7 +8,7 @@ import { blockWritten, latencyOf } from './events';
 
 const ORDERS = { topic: 'cdc.public.orders', partition: 0 };
 const CONTEXT = {
-  service: { release: '1', groupId: 'g', topicPrefix: 'cdc', database: 'shop', values: 'withheld' },
+  service: { release: '1', groupId: 'g', topicPrefix: 'cdc', database: 'shop', values: 'withheld', orders: 'none' },
   stopping: 'no',
   lookouts: {
     endsAt: 1_000,
@@ -196,6 +196,14 @@ describe('the slow part', () => {
   });
 });
 
+test('what holds by order is told until it reads on', () => {
+  const state = reading();
+  foldEvent(state, { tag: 'topics-paused', topics: ['cdc.public.orders'] }, 1_000);
+  expect(statusOf(state, CONTEXT, 1_000).paused).toEqual(['cdc.public.orders']);
+  foldEvent(state, { tag: 'topics-paused', topics: [] }, 2_000);
+  expect(statusOf(state, CONTEXT, 2_000).paused).toEqual([]);
+});
+
 describe('status.json', () => {
   /** Names of all fields, of arrays those of their elements, operations and modes as the documentation writes them. */
   const paths = (value: unknown, at = ''): string[] => {
@@ -214,6 +222,7 @@ describe('status.json', () => {
       { tag: 'kafka-waiting', attempt: 1, delayMs: 1, code: 'KAFKA_UNREACHABLE', message: 'no answer' },
       1_500,
     );
+    foldEvent(state, { tag: 'topics-paused', topics: ['cdc.public.stock'] }, 1_600);
     foldEnds(state, [{ ...ORDERS, high: 13 }], 2_000);
     const status = JSON.parse(JSON.stringify(statusOf(state, CONTEXT, 2_000))) as Status;
     const section =
