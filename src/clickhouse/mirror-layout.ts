@@ -79,7 +79,7 @@ const RESERVED_WITHOUT_KEY: ReadonlySet<string> = new Set([HASH_COLUMN, COUNT_CO
 
 /**
  * The layout of a table's mirror. `TABLE_WITHOUT_KEY` where Debezium sends no column of the key, or none at all, `TABLE_COLUMN_RESERVED` where a
- * column has the name of one of ours.
+ * column has the name of one of ours, or one that ClickHouse reads more into.
  */
 export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
   if (table.notStreamed) return { code: 'TABLE_NOT_STREAMED' };
@@ -98,6 +98,8 @@ export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
     columns.push(found);
     return { name: column.name, column: columns.length - 1 };
   });
+  const nested = nestedColumn(columns);
+  if (nested !== null) return { code: 'TABLE_COLUMN_RESERVED', column: nested };
   const key = table.key.map((name) => columns.findIndex((column) => column.name === name));
   if (key.includes(-1) || columns.length === 0) return { code: 'TABLE_WITHOUT_KEY' };
   return {
@@ -111,6 +113,19 @@ export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
     fields,
     fingerprint: fingerprint(columns, fields, key),
   };
+}
+
+/** ClickHouse takes arrays whose names share what stands before a dot for one Nested column, and wants them equally long. */
+function nestedColumn(columns: readonly MirrorColumn[]): string | null {
+  const known = new Set<string>();
+  for (const { name, type } of columns) {
+    const dot = name.indexOf('.');
+    if (!type.startsWith('Array(') || dot <= 0 || dot === name.length - 1) continue;
+    const prefix = name.slice(0, dot);
+    if (known.has(prefix)) return name;
+    known.add(prefix);
+  }
+  return null;
 }
 
 /** True for a table without a key: each distinct row stands once in the mirror, with a count. */

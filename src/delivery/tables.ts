@@ -56,7 +56,8 @@ const REASONS: Record<TableCode, string> = {
     'its rows come under another name: by its leaves, or by the partitioned table that it is a leaf of, as the publication says',
   TABLE_UNKNOWN: 'PostgreSQL has no such table (any more), so its types are not known',
   TABLE_NAME_TAKEN: 'the name of its view is taken in ClickHouse; give it another with ROUTES',
-  TABLE_COLUMN_RESERVED: 'it has a column with the name of a column of the mirror itself (_sign, _offset and the like)',
+  TABLE_COLUMN_RESERVED:
+    'it has a column with the name of a column of the mirror itself (_sign, _offset and the like), or arrays that ClickHouse would take for one Nested column (a.b, a.c)',
 };
 
 export function createTables({ knowledge, store, wires, modes, routes, fill, emit, signal }: TablesOptions): Tables {

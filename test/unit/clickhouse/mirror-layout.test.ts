@@ -20,6 +20,25 @@ const ID = column('id', 'int8', { notNull: true });
 const numeric = (precision: number, scale: number): SourceColumn =>
   column('c', 'numeric', { modifier: ((precision << 16) | (scale & 0x7ff)) + 4 });
 
+describe('a table', () => {
+  const array = (name: string): SourceColumn => column(name, 'int4', { array: true });
+
+  it('is not mirrored where ClickHouse would take two of its arrays for one Nested column', () => {
+    const refused = { code: 'TABLE_COLUMN_RESERVED', column: 'a.c' };
+    expect(mirrorLayout(table([ID, array('a.b'), array('a.c')]))).toEqual(refused);
+    expect(mirrorLayout(table([ID, array('a.b'), column('x', 'text'), column('a.c', 'vector')]))).toEqual(refused);
+  });
+
+  it.each([
+    [[array('a.b'), array('b.b'), array('a')]],
+    [[array('a.b'), column('a.c', 'text'), column('a.d', 'hstore')]],
+    [[array('.b'), array('.c')]],
+    [[array('a.'), array('a.b')]],
+  ])('is mirrored with other names that have a dot, number %#', (columns) => {
+    expect(mirrorLayout(table([ID, ...columns]))).toHaveProperty('columns');
+  });
+});
+
 describe('the type of a mirror column', () => {
   it.each([
     [column('c', 'int4'), 'Nullable(Int32)', 'exact'],
