@@ -10,8 +10,9 @@ import { compileTranscoder, TRANSCODED, type TranscodedRows } from '../../../src
 import type { ConnectorModes } from '../../../src/model';
 import { column, GENERATED, SOME_MODES, type Cell } from '../../harness/image-oracle';
 
-/** Images of each mode; ORACLE_IMAGES=200000 makes more than a million of them. */
+/** Images of each mode, and where they begin: `npm run test:oracle` makes two million of them. */
 const RUNS = Number(process.env['ORACLE_IMAGES'] ?? 400);
+const SEED = Number(process.env['SEED'] ?? 20261121);
 
 const id = column('id', 'int4', { notNull: true });
 const sources = [id, ...GENERATED.map((one) => one.column)];
@@ -118,16 +119,18 @@ describe('every value in every mode', () => {
         layout.columns.map((one, index) => [one.name, imageCodec(one.codec, sources[index] ?? id, modes)]),
       );
       const transcoder = compileTranscoder(layout, codecs);
+      const rows: TranscodedRows = {
+        columns: layout.columns.map(({ type }) => createColumn(type)),
+        nulls: createColumn('Array(LowCardinality(String))') as ArrayColumn,
+      };
       const images = fc.tuple(...GENERATED.map((one) => one.cells(modes)));
       const check = (cells: readonly Cell[]): void => {
         const members = cells.map((cell, i) => `${JSON.stringify(GENERATED[i]?.column.name)}:${cell.json}`);
         const bytes = Buffer.from(`{"id":1,${members.join(',')}}`);
-        const rows: TranscodedRows = {
-          columns: layout.columns.map(({ type }) => createColumn(type)),
-          nulls: createColumn('Array(LowCardinality(String))') as ArrayColumn,
-        };
+        for (const one of [...rows.columns, rows.nulls]) one.clear();
         const outcome = transcoder.append(bytes, 0, bytes.length, rows);
-        expect([outcome, transcoder.failedColumn]).toEqual([TRANSCODED, '']);
+        // An expectation for each image would take most of the time.
+        if (outcome !== TRANSCODED) expect([outcome, transcoder.failedColumn]).toEqual([TRANSCODED, '']);
         const nulls = Array.from({ length: rows.nulls.end(0) }, (_unused, i) =>
           (rows.nulls.element as StringColumn).textAt(i),
         );
@@ -141,7 +144,7 @@ describe('every value in every mode', () => {
             expect({ name, json: cell.json, shown }).toEqual({ ...cell, name, shown: cell.expected });
         });
       };
-      fc.assert(fc.property(images, check), { numRuns: RUNS, seed: 20261121 });
+      fc.assert(fc.property(images, check), { numRuns: RUNS, seed: SEED });
     },
     3_600_000,
   );
