@@ -204,8 +204,8 @@ export async function untilRunning(
 function didNotStart(status: ConnectorStatus): ServiceError {
   return new ServiceError('CONNECTOR_FAILED', `the connector does not run\n${renderStatus(status)}`, {
     hint:
-      'The trace above is the reason as Debezium gave it. Mend it and apply again; no change is lost meanwhile, ' +
-      'because the slot keeps the WAL. `debezium-clickhouse check` names common causes, the worker log has the whole trace.',
+      'The trace above is the reason as Debezium gave it. Mend it and apply again; as long as its slot is there, no change ' +
+      'is lost meanwhile. `debezium-clickhouse check` names common causes, the worker log has the whole trace.',
   });
 }
 
