@@ -2,7 +2,7 @@
  * Records in, blocks out: opens each record's envelope, keeps what is a change as bytes, and cuts the stream into blocks.
  * One gatherer belongs to one partition and one assignment. It decides nothing about delivery and waits for nothing.
  */
-import type { Envelope } from './debezium/envelope';
+import type { Envelope } from './debezium/envelope-found';
 import { textOf } from './debezium/json-scan';
 import { createRecordOpener, type KnownSchemas } from './debezium/open-record';
 import type { SchemaRef } from './debezium/schema-header';

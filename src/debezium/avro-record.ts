@@ -12,7 +12,8 @@ import {
   type AvroType,
 } from './avro-schema';
 import { commitLsnIn } from './avro-sequence';
-import { forgetEnvelope, kindByOp, takeNumber, type Envelope } from './envelope';
+import { kindByOp } from './envelope';
+import { forgetEnvelope, takeNumber, type Envelope } from './envelope-found';
 import { TOO_LONG, type JsonOutput } from './json-output';
 import { FIELD, NOT_A_LETTER, NOT_AN_INTEGER, TOO_LARGE, type Field } from './source-fields';
 import type { SchemaKind } from './wire-schema';

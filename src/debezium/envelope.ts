@@ -1,6 +1,8 @@
 /** Opens an envelope in one pass over its bytes: what kind of record it is, where its images are, and its place in the source. */
-import { OP, type RecordKind } from '../model';
 import type { BadRecordCode } from '../errors';
+import { OP, type RecordKind } from '../model';
+import { forgetEnvelope, forgetSource, takeNumber, type Envelope } from './envelope-found';
+import { learnEnvelope, matchEnvelope } from './envelope-shape';
 import { skipSpace, skipString, skipValue } from './json-scan';
 import {
   ENVELOPE_MEMBERS,
@@ -55,50 +57,6 @@ let viewed: Uint8Array = new Uint8Array();
 let view: DataView = new DataView(viewed.buffer);
 
 /**
- * What `openEnvelope` found in a record's value. One object is used for record after record; every field is set anew
- * each time. Ranges are indexes into the bytes that were passed; -1, -1 is null or absent. Numbers are -1 when null or absent.
- */
-export class Envelope {
-  /** The byte of `op`, one of `OP` if the kind is 'change'. */
-  op = -1;
-  /** Ranges of the images' text, braces included. */
-  beforeStart = -1;
-  beforeEnd = -1;
-  afterStart = -1;
-  afterEnd = -1;
-  /** Contents of strings of `source`, without quotes, escapes unresolved. A change always has `schema` and `table`. */
-  schemaStart = -1;
-  schemaEnd = -1;
-  tableStart = -1;
-  tableEnd = -1;
-  dbStart = -1;
-  dbEnd = -1;
-  /** `source.name`: the connector's `topic.prefix`. */
-  nameStart = -1;
-  nameEnd = -1;
-  /** `source.snapshot`: a string's content, or the text of a boolean. */
-  snapshotStart = -1;
-  snapshotEnd = -1;
-  /** Microseconds since the epoch: `source.ts_us`, else `source.ts_ms` · 1000. The commit time, for rows that were streamed. */
-  tsUs = -1;
-  /** Microseconds since the epoch by Debezium's clock: the envelope's `ts_us`, else its `ts_ms` · 1000. */
-  capturedUs = -1;
-  /** `source.lsn`; neither unique nor an order. */
-  lsn = -1;
-  /** The first of `source.sequence`: the LSN of the last commit before this change. */
-  commitLsn = -1;
-  txId = -1;
-  /** `transaction.total_order`: counts from 1 in each transaction. */
-  txOrder = -1;
-  /** Why the kind is 'bad'; without meaning for other kinds. */
-  error: BadRecordCode = 'ENVELOPE_MALFORMED';
-  /** For this module only: bits of the members seen, and clocks in milliseconds. */
-  seen = 0;
-  tsMs = -1;
-  capturedMs = -1;
-}
-
-/**
  * Reads a record's value [start, end), plain JSON without schema, into `into`, and says what the record is. A negative
  * `start` is a null value. Never throws: what cannot be read is 'bad', with the reason in `into.error`. A value is a
  * change only if it is well-formed JSON to its end. Of members that occur twice the last one counts, as for JSON.parse.
@@ -110,12 +68,23 @@ export function openEnvelope(b: Uint8Array, start: number, end: number, into: En
     viewed = b;
     view = new DataView(b.buffer, b.byteOffset, b.byteLength);
   }
+  const { shape } = into;
+  if (shape.known !== null) {
+    if (matchEnvelope(shape.known, b, view, start, end, into)) return kindByOp(into);
+    forgetEnvelope(into);
+  }
   const first = skipSpace(b, start, end);
   if (first >= end || b[first] !== OPEN_OBJECT) return withoutObject(b, first, end, into);
   const after = readMembers(b, first, end, ENVELOPE_MEMBERS, into);
   if (after < 0 || skipSpace(b, after, end) !== end) return bad(into, 'ENVELOPE_MALFORMED');
-  return (into.seen & SOURCE_IS_OBJECT) === 0 ? kindWithoutSource(into) : kindByOp(into);
+  if ((into.seen & SOURCE_IS_OBJECT) === 0) return kindWithoutSource(into);
+  const kind = kindByOp(into);
+  // Records of many tables may come in turns: then most are read without a known shape.
+  if (kind === 'change' && shape.misses++ % LEARN_EACH === 0) shape.known = learnEnvelope(b, view, start, end);
+  return kind;
 }
+
+const LEARN_EACH = 8;
 
 /** `i` at the brace of an object: takes its members and returns the index after it, -1 if it is malformed. */
 function readMembers(b: Uint8Array, i: number, end: number, expected: Members, into: Envelope): number {
@@ -169,34 +138,6 @@ function readNumber(b: Uint8Array, value: number, end: number, field: Field, int
   const after = skipValue(b, value, end);
   if (after >= 0) takeNumber(integerOf(b, value, after), field, into);
   return after;
-}
-
-/** Notes a number of the envelope, of its source or of its transaction; -1, NOT_AN_INTEGER and TOO_LARGE as they are. */
-export function takeNumber(number: number, field: number, into: Envelope): void {
-  switch (field) {
-    case FIELD.tsMs:
-      into.tsMs = number;
-      return;
-    case FIELD.tsUs:
-      into.tsUs = number;
-      return;
-    case FIELD.capturedMs:
-      into.capturedMs = number;
-      return;
-    case FIELD.capturedUs:
-      into.capturedUs = number;
-      return;
-    case FIELD.lsn:
-      into.lsn = number;
-      return;
-    case FIELD.txId:
-      into.txId = number;
-      return;
-    case FIELD.totalOrder:
-      into.txOrder = number;
-      return;
-    default: // nanoseconds exceed 2^53 and tell nothing more
-  }
 }
 
 /** Skips a member's value; into `source`, `transaction` and `sequence` it descends. */
@@ -320,22 +261,6 @@ function withoutObject(b: Uint8Array, first: number, end: number, into: Envelope
 function bad(into: Envelope, error: BadRecordCode): RecordKind {
   into.error = error;
   return 'bad';
-}
-
-/** Sets every field to absent. */
-export function forgetEnvelope(into: Envelope): void {
-  into.seen = 0;
-  into.op = -1;
-  into.beforeStart = into.beforeEnd = into.afterStart = into.afterEnd = -1;
-  into.capturedUs = into.capturedMs = into.txOrder = -1;
-  forgetSource(into);
-}
-
-function forgetSource(into: Envelope): void {
-  into.schemaStart = into.schemaEnd = into.tableStart = into.tableEnd = -1;
-  into.dbStart = into.dbEnd = into.nameStart = into.nameEnd = -1;
-  into.snapshotStart = into.snapshotEnd = -1;
-  into.tsUs = into.tsMs = into.lsn = into.commitLsn = into.txId = -1;
 }
 
 function note(into: Envelope, bit: number, holds: boolean): void {

@@ -46,6 +46,27 @@ export function skipString(b: Uint8Array, i: number, end: number): number {
   return -1;
 }
 
+/** As `skipString`, four bytes at a time; `view` is of the same bytes. */
+export function skipText(b: Uint8Array, view: DataView, i: number, end: number): number {
+  let at = i + 1;
+  for (const last = end - 4; at <= last; at += 4) {
+    const word = view.getInt32(at, true);
+    const quote = word ^ 0x22222222;
+    const backslash = word ^ 0x5c5c5c5c;
+    // The highest bit of a byte is set where the byte is a quote, a backslash or below a space; rarely also where it is not.
+    const found =
+      ((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash) | ((word - 0x20202020) & ~word);
+    if ((found & 0x80808080) !== 0) break;
+  }
+  for (; at < end; at++) {
+    const c = b[at] as number;
+    if (c === QUOTE) return at + 1;
+    if (c === BACKSLASH) return skipEscapes(b, at, end);
+    if (c < 0x20) return -1;
+  }
+  return -1;
+}
+
 /** `i` at the first byte of a value of any kind; the index after the value, -1 if malformed or nested deeper than 512. */
 export function skipValue(b: Uint8Array, i: number, end: number): number {
   let at = i;
@@ -194,7 +215,7 @@ function skipName(b: Uint8Array, i: number, end: number): number {
 }
 
 /** Skips a number, true, false or null. */
-function skipScalar(b: Uint8Array, i: number, end: number): number {
+export function skipScalar(b: Uint8Array, i: number, end: number): number {
   switch (b[i] as number) {
     case 0x74: // true
       return i + 4 <= end && b[i + 1] === 0x72 && b[i + 2] === 0x75 && b[i + 3] === 0x65 ? i + 4 : -1;

@@ -2,7 +2,8 @@
 import type { BadRecordCode } from '../errors';
 import type { RecordCursor, RecordKind, WireSchema } from '../model';
 import { openAvro, renderAvro, type CompiledSchema } from './avro-record';
-import { Envelope, forgetEnvelope, openEnvelope } from './envelope';
+import { openEnvelope } from './envelope';
+import { Envelope, forgetEnvelope } from './envelope-found';
 import { JsonOutput } from './json-output';
 import { skipSpace, skipString, skipValue, textOf } from './json-scan';
 import { schemaInHeaders, type SchemaRef, type SchemaSpace } from './schema-header';

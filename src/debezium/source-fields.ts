@@ -13,7 +13,7 @@ const CLOSE_ARRAY = 0x5d;
 const OPENING = 0x5b22;
 const CLOSING = 0x225d;
 const ESCAPED_QUOTE = 0x225c;
-const NULL_WORD = 0x6c6c756e;
+export const NULL_WORD = 0x6c6c756e;
 
 /** What a member means to the reader of envelopes; `other` is skipped. Those of the envelope itself are below 15: `Envelope.seen` has a bit for each. */
 export const FIELD = {
@@ -304,14 +304,15 @@ function unescaped(b: Uint8Array, start: number, end: number): Uint8Array {
 
 function members(list: readonly (readonly [string, Field])[]): Members {
   return {
-    quoted: list.map(([name]) => quoted(ascii(`"${name}":`))),
+    quoted: list.map(([name]) => quotedName(ascii(`"${name}":`))),
     names: list.map(([name]) => ascii(name)),
     fields: list.map(([, field]) => field),
   };
 }
 
-function quoted(bytes: Uint8Array): Quoted {
-  const view = new DataView(bytes.buffer);
+/** Any text of four bytes or more, as words for `startsWith`. */
+export function quotedName(bytes: Uint8Array): Quoted {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const words = new Int32Array(Math.ceil(bytes.length / 4));
   for (let n = 0; n < words.length; n++) words[n] = view.getInt32(Math.min(4 * n, bytes.length - 4), true);
   return { length: bytes.length, words };

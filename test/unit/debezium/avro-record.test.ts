@@ -1,7 +1,7 @@
 /** Avro bytes and the JSON text that they become, against a plain encoder; and bytes that are no Avro. */
 import * as fc from 'fast-check';
 import { compileAvro, openAvro, renderAvro, type CompiledSchema } from '../../../src/debezium/avro-record';
-import { Envelope } from '../../../src/debezium/envelope';
+import { Envelope } from '../../../src/debezium/envelope-found';
 import { doubleText, floatText, JsonOutput } from '../../../src/debezium/json-output';
 import { encode, long, type Schema } from './avro-encode';
 import { envelopeSchema } from './avro-envelope';

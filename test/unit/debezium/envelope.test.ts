@@ -1,6 +1,7 @@
 /** Every kind of record an envelope can turn out to be, and every way it can be written or damaged. */
 import * as fc from 'fast-check';
-import { Envelope, openEnvelope } from '../../../src/debezium/envelope';
+import { openEnvelope } from '../../../src/debezium/envelope';
+import { Envelope } from '../../../src/debezium/envelope-found';
 import { textOf } from '../../../src/debezium/json-scan';
 
 /** As captured from the connector (Debezium 3.6.1, plain JSON). */
