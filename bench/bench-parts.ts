@@ -1,5 +1,6 @@
 /** The real parts that the benchmarks run on: a stack of their own, kept in `.stack/bench` from run to run. */
 import { connectClickHouse, type ClickHouse } from '../src/clickhouse/client';
+import type { Profile } from '../src/connect/profile';
 import { openPostgres, type Postgres } from '../src/postgres/client';
 import { startStack } from '../stack/local';
 import type { PartName, StackEnv } from '../stack/state';
@@ -18,8 +19,17 @@ export interface BenchParts {
 
 const DATABASE = 'bench';
 
-export async function openBenchParts(log: (line: string) => void): Promise<BenchParts> {
-  const stack = await startStack({ dir: BENCH_DIR, partsDir: PARTS_DIR, ports: 'free', connector: null, log });
+/** For Avro the registry belongs to the parts. */
+export async function openBenchParts(log: (line: string) => void, wire: Profile = 'json'): Promise<BenchParts> {
+  const connector = wire === 'avro' ? wire : null;
+  const stack = await startStack({
+    dir: BENCH_DIR,
+    partsDir: PARTS_DIR,
+    ports: 'free',
+    connector,
+    registration: 'later',
+    log,
+  });
   const { env } = stack;
   const root = openPostgres(env.PG_URL);
   const found = await root.query(`SELECT 1 FROM pg_database WHERE datname = '${DATABASE}'`);

@@ -125,6 +125,7 @@ async function roundOf(part: PartName, bench: Bench): Promise<() => Promise<[num
 }
 
 async function main(): Promise<void> {
+  if (wireSetting() === 'avro') throw new Error('Avro is measured as a whole only: make bench WIRE=avro');
   const parts = await openBenchParts(() => undefined);
   try {
     const topic = await ensureTopic(parts, { wire: wireSetting(), changes: numberSetting('CHANGES', 2_000_000) }, say);

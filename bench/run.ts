@@ -1,6 +1,7 @@
 /**
  * `make bench`: in one run, alternating, on the same records and the same tables: ours, ClickHouse's Kafka engine, a
- * plain consumer, and the floor. CHANGES, REPEAT, WIRE and CONTENDERS choose what; KEEP=1 leaves the parts up.
+ * plain consumer, and the floor. CHANGES, REPEAT and CONTENDERS choose what; KEEP=1 leaves the parts up. With WIRE=avro or
+ * WIRE=json-schema: ours over that wire beside ours over plain JSON.
  */
 import { openBenchParts } from './bench-parts';
 import { choiceSetting, numberSetting, say, wireSetting } from './bench-settings';
@@ -11,6 +12,7 @@ import { oursContender } from './contender-ours';
 import { plainContender } from './contender-plain';
 import { commitName, drainTable, machineName, summarize, writeResult, type DrainResult } from './report';
 import { ensureTopic } from './topics';
+import { drainWire } from './wire-drain';
 
 const KNOWN: Readonly<Record<ContenderName, Contender>> = {
   ours: oursContender,
@@ -23,9 +25,10 @@ async function main(): Promise<void> {
   const wire = wireSetting();
   const repeat = numberSetting('REPEAT', 3);
   const changes = numberSetting('CHANGES', 2_000_000);
-  const chosen = wire === 'json' ? choiceSetting('CONTENDERS', CONTENDERS) : (['ours'] as const);
-  const parts = await openBenchParts(say);
+  const chosen = choiceSetting('CONTENDERS', CONTENDERS);
+  const parts = await openBenchParts(say, wire);
   try {
+    if (wire !== 'json') return await drainWire(parts, { wire, changes, repeat });
     const topic = await ensureTopic(parts, { wire, changes }, say);
     say(`${topic.changes} changes of ${topic.averageBytes} bytes, ${topic.partitions} partitions, ${wire}`);
     const runs: Measured[][] = [];

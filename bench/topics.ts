@@ -114,6 +114,12 @@ async function removeTopics(brokers: string, prefix: string): Promise<void> {
   const topics = await requests.ask((admin) => admin.listTopics());
   const left = topics.filter((topic) => topic.startsWith(`${prefix}.`) || topic.endsWith(`.${prefix}`));
   if (left.length > 0) await requests.ask((admin) => admin.deleteTopics({ topics: left }));
+  // Debezium would write its first changes into what is still being removed.
+  await waitFor(
+    async () => !(await requests.ask((admin) => admin.listTopics())).some((topic) => left.includes(topic)),
+    'the topics of an earlier run are gone',
+    60_000,
+  );
   await requests.close();
 }
 
