@@ -1,8 +1,4 @@
-/** Draws the newest drain as docs/benchmarks.svg: `npm run docs:benchmarks`. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { projectRoot } from '../stack/project-root';
-import { RESULTS_DIR } from './bench-settings';
+/** Draws a drain, for docs/benchmarks.svg. */
 import type { ContenderName } from './contender';
 import type { DrainResult, Summary } from './report';
 
@@ -64,15 +60,3 @@ ${text([LEFT, height - 14], 11, machine, ' fill="#666"')}
 function escaped(words: string): string {
   return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
-
-function main(): void {
-  const newest = readdirSync(RESULTS_DIR)
-    .filter((name) => name.startsWith('drain-json-2'))
-    .sort()
-    .at(-1);
-  if (newest === undefined) throw new Error('there is no drain yet: make bench');
-  const result = JSON.parse(readFileSync(join(RESULTS_DIR, newest), 'utf8')) as DrainResult;
-  writeFileSync(join(projectRoot(), 'docs', 'benchmarks.svg'), drainPicture(result));
-}
-
-if (require.main === module) main();

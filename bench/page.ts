@@ -1,0 +1,122 @@
+/** Writes the newest results of all benchmarks into docs/benchmarks.md, and draws the drain: `npm run docs:benchmarks`. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../stack/project-root';
+import { RESULTS_DIR } from './bench-settings';
+import type { Point } from './cost-point';
+import { drainPicture } from './picture';
+import type { DrainResult } from './report';
+import { spreadOf } from './statistics';
+import type { WireResult } from './wire-drain';
+
+type Measured = Readonly<Record<'machine' | 'commit', string>>;
+interface LatencyResult extends Measured {
+  readonly results: readonly {
+    readonly rate: number;
+    readonly stages: Readonly<Record<string, Readonly<Record<'p50' | 'p95' | 'p99' | 'most', number>>>>;
+  }[];
+  readonly idle: { readonly cpu: number; readonly mib: number };
+}
+
+const whole = (value: number): string => Math.round(value).toLocaleString('en');
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const where = ({ machine, commit }: Measured): string => `${machine}; ${commit}.`;
+
+/** The newest result whose file begins with these words. */
+function newest<T>(kind: string): T | null {
+  const found = existsSync(RESULTS_DIR) ? readdirSync(RESULTS_DIR).filter((name) => name.startsWith(`${kind}-2`)) : [];
+  const name = found.sort().at(-1);
+  return name === undefined ? null : (JSON.parse(readFileSync(join(RESULTS_DIR, name), 'utf8')) as T);
+}
+
+function drain(result: DrainResult): string {
+  const { topic, repeat, summaries } = result;
+  const rows = summaries.map(({ contender, changesPerSecond, toOurs, cpuPerMillion, consumerPeakMiB }) => {
+    const consumes = contender === 'ours' || contender === 'plain';
+    return [
+      contender,
+      whole(changesPerSecond.median),
+      `${whole(changesPerSecond.least)} – ${whole(changesPerSecond.most)}`,
+      contender === 'ours' ? '' : (1 / toOurs.median).toFixed(2),
+      consumes ? cpuPerMillion.consumer.toFixed(2) : '',
+      cpuPerMillion.clickhouse.toFixed(2),
+      consumes ? whole(consumerPeakMiB) : '',
+    ];
+  });
+  const of = `${whole(topic.changes)} changes of ${topic.averageBytes} bytes, ${repeat} repetitions.`;
+  const head = ['', 'changes/s', 'spread', 'ours is faster by'];
+  const costs = ['CPU s per million: consumer', 'ClickHouse', 'consumer MiB'];
+  return `${of} ${where(result)}\n\n${table([...head, ...costs], rows)}`;
+}
+
+function wires(results: readonly WireResult[]): string {
+  const rows = results.map(({ drains, toPlainJson }) => {
+    const [{ topic, runs } = { topic: null, runs: [] }] = drains;
+    const rate = spreadOf(runs.map(({ changesPerSecond }) => changesPerSecond));
+    const { median, least, most } = toPlainJson;
+    return [
+      topic?.wire ?? '',
+      String(topic?.averageBytes ?? ''),
+      whole(rate.median),
+      `${median.toFixed(2)} (${least.toFixed(2)} – ${most.toFixed(2)})`,
+    ];
+  });
+  const [first] = results;
+  return `${first === undefined ? '' : where(first)}\n\n${table(['wire', 'bytes', 'changes/s', 'to plain JSON'], rows)}`;
+}
+
+function latency(result: LatencyResult): string {
+  const rows = result.results.flatMap(({ rate, stages }) =>
+    Object.entries(stages).map(([stage, { p50, p95, p99, most }]) => [
+      String(rate),
+      stage,
+      ...[p50, p95, p99, most].map((ms) => ms.toFixed(0)),
+    ]),
+  );
+  const { cpu, mib } = result.idle;
+  const idle = `Idle: ${whole(mib)} MiB, ${(cpu * 100).toFixed(1)} % of a core.`;
+  return `${where(result)} ${idle}\n\n${table(['changes/s', 'stage', 'p50 ms', 'p95', 'p99', 'most'], rows)}`;
+}
+
+function cost(result: Measured & { readonly points: readonly Point[] }): string {
+  const rows = result.points.map(({ dimension, at, changesPerSecond, serviceCpu, clickhouseCpu, mostParts }) => [
+    dimension,
+    at,
+    whole(changesPerSecond),
+    // A figure that was not taken is null in the result.
+    ...[serviceCpu, clickhouseCpu].map((us: number | null) => us?.toFixed(1) ?? ''),
+    String(mostParts),
+  ]);
+  const head = ['', 'at', 'changes/s', 'service CPU us per change', 'ClickHouse CPU us', 'most parts'];
+  return `${where(result)}\n\n${table(head, rows)}`;
+}
+
+function main(): void {
+  const path = join(projectRoot(), 'docs', 'benchmarks.md');
+  let page = readFileSync(path, 'utf8');
+  const fill = (name: string, text: string | null): void => {
+    if (text === null) return;
+    const before = page;
+    page = page.replace(
+      new RegExp(`(<!-- ${name} -->\n)[^]*?(\n<!-- end -->)`),
+      (_, head: string, tail: string) => `${head}${text}${tail}`,
+    );
+    if (page === before && !before.includes(text)) throw new Error(`docs/benchmarks.md has no place for ${name}`);
+    process.stdout.write(`${name}: written\n`);
+  };
+  const of = <T>(kind: string, text: (result: T) => string): string | null => {
+    const result = newest<T>(kind);
+    return result === null ? null : text(result);
+  };
+  const otherWires = ['wire-avro', 'wire-json-schema'].flatMap((kind) => newest<WireResult>(kind) ?? []);
+  fill('drain', of('drain-json', drain));
+  fill('wires', otherWires.length === 0 ? null : wires(otherWires));
+  fill('latency', of('latency', latency));
+  fill('cost', of('cost', cost));
+  writeFileSync(path, page);
+  const drained = newest<DrainResult>('drain-json');
+  if (drained !== null) writeFileSync(join(projectRoot(), 'docs', 'benchmarks.svg'), drainPicture(drained));
+}
+
+main();
