@@ -9,6 +9,7 @@ import type { SchemaRef } from './debezium/schema-header';
 import type { BadRecordCode } from './errors';
 import { OP, type RecordChunk, type RecordCursor, type RecordKind } from './model';
 import { MAX_BLOCK_OFFSETS } from './plan/assignment';
+import { giveWorkspace, takeWorkspace, type BlockWorkspace } from './plan/block-workspace';
 import { ChangeBlock, type BlockTable } from './plan/change-block';
 
 /** When a block is full. Time is the owner's business: it may take the open block whenever it likes. */
@@ -78,6 +79,7 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
   const spare: ChangeBlock[] = [];
   const tables: NamedTable[] = [];
   let skipped = new Map<RecordKind, number>();
+  let workspace: BlockWorkspace | null = null;
   let open = new ChangeBlock();
   let position = from;
   let redo = redoEnd;
@@ -94,6 +96,13 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
   const cut = (): void => {
     full.push(open);
     open = spare.pop() ?? new ChangeBlock();
+  };
+
+  /** To be written: with the columns of the block before, as one is written at a time. */
+  const handOut = (block: ChangeBlock): ChangeBlock => {
+    if (workspace !== null) giveWorkspace(block, workspace);
+    workspace = null;
+    return block;
   };
 
   const cutIfFull = (nextOffset: number): void => {
@@ -208,20 +217,25 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
       cutIfFull(position);
       return null;
     },
-    takeFull: () => full.shift() ?? null,
+    takeFull() {
+      const block = full.shift();
+      return block === undefined ? null : handOut(block);
+    },
     takeOpen() {
       if (redo !== null || open.empty) return null;
       const block = open;
       open = spare.pop() ?? new ChangeBlock();
-      return block;
+      return handOut(block);
     },
     release(block) {
       block.reset();
+      workspace = takeWorkspace(block);
       if (spare.length < 2) spare.push(block);
       if (lastBlock === block) lastBlock = null;
     },
     rest() {
       spare.length = 0;
+      workspace = null;
       if (!open.empty || redo !== null) return;
       open = new ChangeBlock();
       lastBlock = null;

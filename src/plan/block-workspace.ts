@@ -26,9 +26,20 @@ export class BlockWorkspace {
 
 const workspaces = new WeakMap<ChangeBlock, BlockWorkspace>();
 
-/** The block's own; what was made in it holds until the block is used for another range, or prepared again. */
+/** The block's own; what was made in it holds until the block gives it away, or is prepared again. */
 export function workspaceOf(block: ChangeBlock): BlockWorkspace {
   let found = workspaces.get(block);
   if (found === undefined) workspaces.set(block, (found = new BlockWorkspace()));
   return found;
+}
+
+/** Takes a written block's workspace from it, for the next one: a partition writes one block at a time. */
+export function takeWorkspace(block: ChangeBlock): BlockWorkspace | null {
+  const found = workspaces.get(block) ?? null;
+  workspaces.delete(block);
+  return found;
+}
+
+export function giveWorkspace(block: ChangeBlock, workspace: BlockWorkspace): void {
+  workspaces.set(block, workspace);
 }

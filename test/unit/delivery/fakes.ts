@@ -175,7 +175,7 @@ function portsOf(world: World): DeliveryPorts {
       calls.push(`insert ${table} [${start}, ${end})`);
       await world.onInsert(insert);
       if (world.written.has(insert.token)) return;
-      world.written.set(insert.token, { insert, guard, seconds });
+      world.written.set(insert.token, { insert: asSent(insert), guard, seconds });
       if (table === 'changes') for (const offset of offsetsOf(insert)) world.changes.add(offset);
     },
     removeBelow: async (table, _, below) => void calls.push(`remove of ${table.name} below ${below}`),
@@ -255,6 +255,17 @@ function lookUpsOf({ calls, changes }: World): DeliveryPorts['lookUps'] {
     countedPage: async () => [],
     keyShapes: async () => [],
   };
+}
+
+/** As it went over the wire: the block's columns are filled again once it is written. */
+function asSent(insert: GuardedInsert): GuardedInsert {
+  const columns = insert.columns.map(({ name, column }) => {
+    if (!(column instanceof FixedColumn)) return { name, column };
+    const copy = new FixedColumn(column.type, column.width);
+    for (let row = 0; row < column.rows; row++) copy.appendFrom(column, row);
+    return { name, column: copy };
+  });
+  return { ...insert, columns };
 }
 
 /** The offsets that an insert into `changes` holds. */
