@@ -100,6 +100,15 @@ export class Mirror {
     return last?.sign === 1 ? last : NO_ROW;
   }
 
+  /** Somebody takes a key's rows out. */
+  spoil(key: number): void {
+    this.rows[key] = [];
+  }
+
+  count(key: number): number {
+    return this.rows[key]!.length;
+  }
+
   signs(key: number): number {
     return this.rows[key]!.reduce((sum, { sign }) => sum + sign, 0);
   }
@@ -167,6 +176,8 @@ export interface Request {
   readonly signed: readonly SignedRow[];
   /** `delete`: below this offset. */
   readonly below: number;
+  /** The key that this puts back, beside the blocks. */
+  readonly mends?: number;
   state: 'sent' | 'started' | 'done';
   killAt: number;
   answer: Answer;

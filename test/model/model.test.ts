@@ -39,6 +39,8 @@ const COUNTEREXAMPLES: Readonly<Record<Rule, readonly [seed: number, broken: Pro
   redoBurnsToken: [3739, 'P3'],
   redoInsertInWait: [66284, 'P1'],
   newestCarrier: [11283, 'P3'],
+  idleBehindWrites: [24, 'P1'],
+  settlingWaits: [346, 'SUM'],
   handWithoutHighest: [577, 'P4'],
 };
 

@@ -4,12 +4,13 @@ import { decideStart, MAX_BLOCK_OFFSETS, type Found, type Start } from '../../sr
 import { encodeNote, parseNote, type AnnouncedBlock, type CommitNote } from '../../src/plan/commit';
 import type { SnapshotState } from '../../src/plan/mode';
 import type { Watermark } from '../../src/plan/position';
+import { Repair, spoiltKey } from './beside';
 import type { Request, RequestKind } from './clickhouse';
 import { prepare, type BlockContext, type Prepared } from './prepare';
 import { pastOf } from './redelivery';
 import { GUARD_TICKS, INSERT_TICKS, REDO_TICKS, Violation, type World } from './world';
 
-type Step = 'assign' | 'start' | 'read' | 'announce' | 'changes' | 'mirror' | 'truncate';
+type Step = 'assign' | 'start' | 'read' | 'beside' | 'announce' | 'changes' | 'mirror' | 'truncate';
 
 interface Block {
   readonly from: number;
@@ -48,6 +49,7 @@ export class Delivery {
   private deadline = 0;
   private mirrorTable = 0;
   private request: Request | null = null;
+  private repair: Repair | null = null;
 
   constructor(world: World, partition: number, options: { generation: number; name: string; prepare: Prepare }) {
     this.world = world;
@@ -60,6 +62,11 @@ export class Delivery {
   /** Nothing more to do until something new is produced. */
   get atRest(): boolean {
     return this.step === 'read' && this.redo === null && this.next >= this.world.visible[this.partition]!;
+  }
+
+  /** It has looked at something that it may still write. */
+  get isWriting(): boolean {
+    return this.step !== 'assign' && this.step !== 'start' && this.step !== 'read';
   }
 
   get isCurrent(): boolean {
@@ -77,6 +84,8 @@ export class Delivery {
         return true;
       case 'read':
         return this.read();
+      case 'beside':
+        return this.doBeside();
       case 'announce':
         return this.announce();
       case 'changes':
@@ -134,6 +143,7 @@ export class Delivery {
     const oldest = world.oldest[partition]!;
     const target = `u${changes.uuid}`;
     let note: CommitNote | null = commit === null ? null : parseNote(commit.metadata);
+    if (note?.settling === true && !world.rules.settlingWaits) note = { target: note.target, announced: null };
     if (note !== null && note.announced === null && !world.rules.targetInIdleCommit) note = { target, announced: null };
     return {
       committed: commit?.offset ?? null,
@@ -226,7 +236,9 @@ export class Delivery {
       this.reassign('its records expired');
       return true;
     }
-    if (redo === null && this.next >= world.visible[partition]!) return this.idle();
+    if (redo === null && spoiltKey(world, partition) !== null && world.beside.chance(50)) return this.beginRepair();
+    const waits = redo === null && !world.rules.idleBehindWrites && world.beside.chance(20);
+    if (waits || (redo === null && this.next >= world.visible[partition]!)) return this.idle();
     this.block = redo === null ? this.fresh() : this.announcedBefore(redo);
     this.deadline = world.clickhouse.clock + GUARD_TICKS;
     this.mirrorTable = world.clickhouse.mirror.uuid;
@@ -246,6 +258,28 @@ export class Delivery {
     if (position <= this.acknowledged || !world.random.chance(60)) return true;
     const outcome = this.commit(position, null);
     if (outcome === 'ok') this.acknowledged = position;
+    return outcome !== 'fenced';
+  }
+
+  /** A row is put back from `changes`, with a mark for whoever comes after. */
+  private beginRepair(): boolean {
+    const { world, partition, target, next } = this;
+    const settled = next === 0 ? 0 : world.offsetAt(partition, next - 1) + 1;
+    this.repair = new Repair(world, {
+      ...{ partition, target },
+      say: (text) => this.say(text),
+      commit: (settling) => this.commit(settled, null, settling),
+      waitsOn: (request) => this.waitsOn(request),
+    });
+    this.acknowledged = -1;
+    this.step = 'beside';
+    return true;
+  }
+
+  private doBeside(): boolean {
+    const outcome = this.repair?.go() ?? 'done';
+    if (outcome === 'reassign') this.reassign('the repair was refused, or not answered');
+    else if (outcome === 'done') this.step = 'read';
     return outcome !== 'fenced';
   }
 
@@ -317,7 +351,7 @@ export class Delivery {
   }
 
   /** Commits with our metadata; `none`: there was no answer, whether or not it was done. */
-  private commit(offset: number, announced: AnnouncedBlock | null): 'ok' | 'fenced' | 'none' {
+  private commit(offset: number, announced: AnnouncedBlock | null, settling = false): 'ok' | 'fenced' | 'none' {
     const { world, partition } = this;
     const fate = world.faults ? world.random.below(100) : 99;
     if (fate < 4) return 'none';
@@ -325,7 +359,7 @@ export class Delivery {
       this.say(() => 'is fenced');
       return 'fenced';
     }
-    const metadata = encodeNote({ target: `u${this.target}`, announced });
+    const metadata = encodeNote({ target: `u${this.target}`, announced, ...(settling ? { settling } : {}) });
     world.committed[partition] = { offset, metadata };
     this.say(() => `commits ${offset} ${metadata}${fate < 8 ? ', without an answer' : ''}`);
     return fate < 8 ? 'none' : 'ok';

@@ -26,6 +26,8 @@ export const RULES = {
   redoBurnsToken: 'a redo writes the rows of its keys again even where they are right, so that its token is burned',
   redoInsertInWait: 'a wait outlasts the longest insert there is, that of a redo',
   newestCarrier: 'a withheld value is not taken from the block while a newer event in changes has it',
+  idleBehindWrites: 'an idle commit acknowledges nothing that waits to be written',
+  settlingWaits: 'who finds that rows were written beside the blocks waits until none of them can land any more',
   handWithoutHighest: "after another hand's commit, with nothing in changes, records that expired stop the service",
 } as const;
 

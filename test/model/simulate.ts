@@ -37,6 +37,8 @@ class Simulation {
   private readonly hand: boolean;
   private readonly expires: boolean;
   private readonly drops: boolean;
+  /** Somebody takes rows out of the mirror, and they are put back beside the blocks. */
+  private readonly spoils: boolean;
   /** How much more often processes go on than requests: the higher, the later what was sent arrives. */
   private readonly slowness: number;
 
@@ -55,6 +57,7 @@ class Simulation {
     this.expires = this.random.chance(15);
     this.drops = this.random.chance(25);
     this.slowness = this.random.below(3) * 9;
+    this.spoils = world.beside.chance(15);
   }
 
   /** Yields what must be waited for before the next step. */
@@ -123,6 +126,13 @@ class Simulation {
     else if (choice < 18 && this.hand) this.reset();
     else if (choice < 19 && this.expires) this.expire();
     else if (this.drops) this.drop();
+    if (this.spoils && world.beside.chance(30) && this.nothingOnItsWay()) world.spoil();
+  }
+
+  /** A late insert beside a spoilt row is another matter: what is written then is not what was looked at. */
+  private nothingOnItsWay(): boolean {
+    const begun = this.members.some(({ deliveries }) => deliveries.some(({ isWriting }) => isWriting));
+    return !begun && this.world.clickhouse.requests.length === 0;
   }
 
   private crash(member: Member): void {
@@ -250,8 +260,12 @@ function outcomeOf({ world, steps }: Simulation, error: unknown): Outcome {
   return { broken: error.promised, message: error.message, steps, stopped: null };
 }
 
+function worldOf(seed: number, rules: Rules, trace: string[] | null): World {
+  return new World(seeded(seed), rules, { trace, beside: seeded(seed ^ 0x5bd1e995) });
+}
+
 function run(seed: number, rules: Rules, trace: string[] | null): Outcome {
-  const simulation = new Simulation(new World(seeded(seed), rules, trace), prepare);
+  const simulation = new Simulation(worldOf(seed, rules, trace), prepare);
   try {
     const { done } = simulation.run().next();
     if (done !== true) throw new Error('the model waits for nothing');
@@ -275,7 +289,7 @@ export function tell(seed: number, rules: Rules): Told {
 
 /** The seed's life with step 0 done by another, such as the service's own code. */
 export async function simulateWith(seed: number, prepare: Prepare, trace: string[] | null = null): Promise<Outcome> {
-  const simulation = new Simulation(new World(seeded(seed), rulesWithout(), trace), prepare);
+  const simulation = new Simulation(worldOf(seed, rulesWithout(), trace), prepare);
   try {
     for (const pending of simulation.run()) await pending;
   } catch (error) {

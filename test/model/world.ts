@@ -53,7 +53,14 @@ export class World {
   private readonly seen: number[];
   readonly trace: string[] | null;
 
-  constructor(random: Random, rules: Rules, trace: string[] | null) {
+  /** Keys whose rows somebody took out of the mirror: nothing is promised of them until they are put back. */
+  readonly spoilt = new Set<number>();
+  /** For what came into the model later, so that the lives from before stay as they are. */
+  readonly beside: Random;
+
+  constructor(random: Random, rules: Rules, options: { trace: string[] | null; beside: Random }) {
+    const { trace, beside } = options;
+    this.beside = beside;
     this.random = random;
     this.rules = rules;
     this.trace = trace;
@@ -112,8 +119,23 @@ export class World {
         `ClickHouse ${written ? 'applies' : 'has nothing to do for'} ${requestText(request)}; clock ${this.clickhouse.clock}`,
     );
     if (!written) return;
+    if (request.mends !== undefined) this.mended(request.mends);
     if (request.kind === 'changes') this.checkAudit(request.partition);
     else this.read();
+  }
+
+  /** Somebody takes the row of a key out of the mirror, where there is one. */
+  spoil(): void {
+    const key = this.beside.below(this.history.keys);
+    if (this.clickhouse.mirror.final(key).row === ABSENT) return;
+    this.say(() => `somebody takes key ${key} out of the mirror`);
+    this.clickhouse.mirror.spoil(key);
+    this.spoilt.add(key);
+  }
+
+  mended(key: number): void {
+    this.say(() => `key ${key} counts again`);
+    this.spoilt.delete(key);
   }
 
   private checkAudit(partition: number): void {
@@ -128,6 +150,7 @@ export class World {
     const { mirror } = this.clickhouse;
     if (this.incomplete) return;
     for (let key = 0; key < this.history.keys; key++) {
+      if (this.spoilt.has(key)) continue;
       const row = mirror.final(key).row;
       const states = this.history.states[key]!;
       const from = this.seen[key]!;
@@ -145,6 +168,7 @@ export class World {
 
   dropAll(): void {
     this.clickhouse.dropAll();
+    this.spoilt.clear();
     this.seen.fill(0);
     for (const [partition, oldest] of this.oldest.entries()) this.excused[partition] = oldest;
   }
@@ -161,6 +185,7 @@ export class World {
       return { partition, rows };
     });
     clickhouse.replaceMirror(parts);
+    this.spoilt.clear();
     this.read();
   }
 
@@ -186,6 +211,7 @@ export class World {
   }
 
   private checkKey(key: number): void {
+    if (this.spoilt.has(key)) return;
     const { mirror } = this.clickhouse;
     const truth = this.history.states[key]!.at(-1)!;
     const row = mirror.final(key).row;
