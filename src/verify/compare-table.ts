@@ -1,7 +1,8 @@
 /** Compares one table: buckets of keys by their hashes first, rows only where buckets differ, and judges what differs. */
 import { quoteText } from '../clickhouse/quote';
 import type { TopicPartition } from '../model';
-import { judge, type KeyEvent, type RowState } from './judge';
+import { judge, type Cells, type Judgement, type KeyEvent, type RowState } from './judge';
+import { judgeCount, type CountEvent } from './judge-count';
 import type { Held, KafkaLooks, MirrorQueries, Progress, SourceSession } from './ports';
 import { hiddenCondition, type SnapshotView } from './snapshot-view';
 import type { Share, TablePlan } from './table-plan';
@@ -169,14 +170,38 @@ async function judgeKeys(of: Comparing, keys: readonly string[]): Promise<{ wron
   for (const rowKey of keys) {
     const row = source.get(rowKey) ?? null;
     const mirrorRow = standing.get(rowKey) ?? null;
-    const own = [...(events.get(rowKey) ?? []), ...truncates]
-      .sort(inOrder)
-      .map((event) => asKeyEvent(event, committed));
-    const judgement = judge(row, mirrorRow, own, plan.names);
+    const own = [...(events.get(rowKey) ?? []), ...truncates].sort(inOrder);
+    const judgement = plan.counted
+      ? judgeTimes(row, mirrorRow, own, committed)
+      : judge(
+          row,
+          mirrorRow,
+          own.map((event) => asKeyEvent(event, committed)),
+          plan.names,
+        );
     if (judgement.moved > 0) moved++;
     if (!judgement.equal) wrong.push({ rowKey, expected: judgement.expected, mirror: mirrorRow });
   }
   return { wrong, moved };
+}
+
+type Committed = readonly (TopicPartition & { offset: number | null })[];
+
+/** How often a row without a key is there: the last of its cells. */
+export function timesOf(cells: Cells | null): number {
+  return Number(cells?.at(-1) ?? 0);
+}
+
+/** A row without a key: the source's cells, or the mirror's, with how often it should be there. */
+function judgeTimes(row: RowState, mirror: RowState, events: readonly EventRow[], committed: Committed): Judgement {
+  const counts = events.map((event): CountEvent => {
+    const { hidden, certain } = asKeyEvent(event, committed);
+    const place = `${event.partition}@${event.topic}`;
+    return { op: event.op, by: timesOf(event.cells), place, offset: Number(event.offset), hidden, certain };
+  });
+  const { equal, expected, moved } = judgeCount(timesOf(row), timesOf(mirror), counts);
+  const values = (row ?? mirror ?? []).slice(0, -1);
+  return { equal, expected: expected === 0 ? null : [...values, String(expected)], moved };
 }
 
 /** Events that the snapshot does not see, and all that came since it was taken. */
@@ -214,7 +239,7 @@ function inOrder(a: EventRow, b: EventRow): number {
   return Number(a.ts_us) - Number(b.ts_us) || Number(a.lsn ?? -1) - Number(b.lsn ?? -1);
 }
 
-function asKeyEvent(event: EventRow, committed: readonly (TopicPartition & { offset: number | null })[]): KeyEvent {
+function asKeyEvent(event: EventRow, committed: Committed): KeyEvent {
   const { op, cells, unavailable, hidden, topic, partition, offset } = event;
   const acknowledged = committed.find((one) => one.topic === topic && one.partition === partition)?.offset ?? 0;
   return { op, cells, unavailable, hidden: hidden === 1, certain: Number(offset) < acknowledged };

@@ -1,7 +1,7 @@
 /** Finds the stage that lost a change: whether `changes` has what the source has, else whether Kafka still holds it. */
 import { quoteText } from '../clickhouse/quote';
 import { isTruncated, type Truncation } from '../plan/truncation';
-import type { EventRow, WrongKey } from './compare-table';
+import { timesOf, type EventRow, type WrongKey } from './compare-table';
 import { sameState, type RowState } from './judge';
 import { boundsOf } from './position';
 import type { Held, KafkaLooks, MirrorQueries } from './ports';
@@ -31,13 +31,19 @@ export async function lostStages(wrong: readonly WrongKey[], of: Searching): Pro
   const known = new Map<string, RowState>();
   for (let at = 0; at < wrong.length; at += KEYS_A_QUERY) {
     const keys = wrong.slice(at, at + KEYS_A_QUERY).map(({ rowKey }) => rowKey);
-    for (const [rowKey, state] of await statesInChanges(keys, of)) known.set(rowKey, state);
+    const states = of.plan.counted ? await timesInChanges(keys, of) : await statesInChanges(keys, of);
+    for (const [rowKey, state] of states) known.set(rowKey, state);
   }
-  const inChanges = wrong.map(({ rowKey, expected }) => sameState(known.get(rowKey) ?? null, expected));
+  const { counted } = of.plan;
+  const inChanges = wrong.map(({ rowKey, expected }) => {
+    const state = known.get(rowKey) ?? null;
+    return counted ? timesOf(state) === timesOf(expected) : sameState(state, expected);
+  });
   const inKafka = inChanges.every(Boolean) ? new Map<string, RowState[]>() : await strangersInKafka(of);
   return wrong.map(({ rowKey, expected }, index): LostStage => {
     if (inChanges[index] === true) return 'mirror';
-    return (inKafka.get(rowKey) ?? []).some((state) => sameState(state, expected)) ? 'changes' : 'kafka';
+    const strangers = inKafka.get(rowKey) ?? [];
+    return strangers.some((state) => counted || sameState(state, expected)) ? 'changes' : 'kafka';
   });
 }
 
@@ -65,6 +71,28 @@ async function statesInChanges(
     states.set(event.row_key, event.op === 'd' || truncated ? null : cells);
   }
   return states;
+}
+
+/** How often each row without a key is there by all of its events since the last truncate or the newest snapshot, as a cell. */
+async function timesInChanges(
+  keys: readonly string[],
+  { plan, mirror, changes, changesOfTable }: Searching,
+): Promise<Map<string, RowState>> {
+  const ofTable = `${changesOfTable} AND redelivered = 0`;
+  const [events, begins] = await Promise.all([
+    mirror.query<EventRow>(plan.events(keys, '1', '0')),
+    mirror.query<{ topic: string; partition: number; first: string }>(
+      `SELECT topic, partition, max(first) AS first FROM (SELECT topic, partition, min(offset) AS first, max(offset) AS last FROM ${changes} ` +
+        `WHERE ${ofTable} AND op = 'r' AND lsn IS NOT NULL GROUP BY topic, partition, lsn, ts ORDER BY last DESC LIMIT 1 BY topic, partition ` +
+        `UNION ALL SELECT topic, partition, max(offset) AS first, first AS last FROM ${changes} WHERE ${ofTable} AND op = 't' GROUP BY topic, partition) GROUP BY topic, partition`,
+    ),
+  ]);
+  const times = new Map<string, number>();
+  for (const { row_key, topic, partition, offset, cells } of events) {
+    const first = begins.find((one) => one.topic === topic && one.partition === partition)?.first ?? 0;
+    if (Number(offset) >= Number(first)) times.set(row_key, (times.get(row_key) ?? 0) + timesOf(cells));
+  }
+  return new Map([...times].map(([rowKey, count]) => [rowKey, [String(count)]]));
 }
 
 function placed({

@@ -45,12 +45,16 @@ function renderTable(table: TableResult): string[] {
   return lines;
 }
 
-function renderDifference({ key, kind, columns, stage, values }: Difference): string {
+function renderDifference({ key, kind, columns, stage, times, values }: Difference): string {
   const name = Object.entries(key)
     .map(([column, value]) => `${column}=${value ?? 'NULL'}`)
     .join(', ');
   const shown =
     values === undefined ? '' : ` source ${JSON.stringify(values.source)} mirror ${JSON.stringify(values.mirror)}`;
   const lost = kind === 'surplus' && stage === 'mirror' ? 'its end is in changes, not in the mirror' : STAGES[stage];
-  return `${name}: ${KINDS[kind]}${columns.length > 0 ? ` ${columns.join(', ')}` : ''} (${lost})${shown}`;
+  const what =
+    times === undefined
+      ? `${KINDS[kind]}${columns.length > 0 ? ` ${columns.join(', ')}` : ''}`
+      : `${times.source} times in the source, ${times.mirror} times in the mirror`;
+  return `${name}: ${what} (${lost})${shown}`;
 }

@@ -5,13 +5,15 @@ import type { NotCompared } from './table-plan';
 export type LostStage = 'kafka' | 'changes' | 'mirror';
 
 export interface Difference {
-  /** The values of the key's columns, as text, by name. */
+  /** The values of the key's columns, as text, by name; of a row without a key, `_hash` of its values. */
   readonly key: Readonly<Record<string, string | null>>;
   /** `signs`: the signed rows of the key do not add up to 0 or 1, so a later change of it would go wrong. */
   readonly kind: 'missing' | 'surplus' | 'changed' | 'signs';
   /** Columns that differ; empty unless `changed`. */
   readonly columns: readonly string[];
   readonly stage: LostStage;
+  /** Of a row without a key: how often it is there. */
+  readonly times?: { readonly source: number; readonly mirror: number };
   /** Only where values were asked for: what the source and the mirror have, in the columns that differ or, where one has no row, in all. */
   readonly values?: {
     readonly source: Readonly<Record<string, string | null>> | null;

@@ -1,6 +1,12 @@
 /** What of a table is compared, and the statements that ask both sides for it. */
 import { expressionByForms, type ImageForms } from '../clickhouse/image-forms';
-import { isCounted, type MirrorColumn, type MirrorLayout } from '../clickhouse/mirror-layout';
+import {
+  COUNT_COLUMN,
+  HASH_COLUMN,
+  isCounted,
+  type MirrorColumn,
+  type MirrorLayout,
+} from '../clickhouse/mirror-layout';
 import { quoteName, quoteText } from '../clickhouse/quote';
 import type { SourceColumn, SourceTable } from '../model';
 import { mirrorText } from './mirror-text';
@@ -40,8 +46,12 @@ export interface Share {
   readonly sample: number;
 }
 
-/** The statements about one table. A row is known by the MD5 of its key, in 32 hexadecimal digits. */
+/**
+ * The statements about one table. A row is known by the MD5 of its key, in 32 hexadecimal digits; where the table has no
+ * key, by that of all its values, and how often it is there is one more cell, the last.
+ */
 export interface TablePlan {
+  readonly counted: boolean;
   readonly names: readonly string[];
   /** Indexes into `names`. */
   readonly key: readonly number[];
@@ -94,7 +104,7 @@ const PLAIN = new Set([
 /** The plan; a text says why the table cannot be compared. `standing`: the columns that the mirror has. */
 export function planTable(place: TablePlace, layout: MirrorLayout, standing: ReadonlySet<string>): TablePlan | string {
   const { source, mirror, changes, forms } = place;
-  if (isCounted(layout)) return 'tables without a key are not compared yet';
+  const counted = isCounted(layout);
   const notCompared: NotCompared[] = layout.omitted.map(({ name, reason }) => ({
     column: name,
     reason: OMITTED[reason],
@@ -111,9 +121,12 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     else notCompared.push({ column: column.name, reason });
   }
   // In the order of the key, so that both sides hash the same text.
-  const keyed = layout.key
-    .map((index) => compared.find(({ column }) => column.name === layout.columns[index]?.name))
-    .filter((one) => one !== undefined);
+  const keyed = counted
+    ? compared
+    : layout.key
+        .map((index) => compared.find(({ column }) => column.name === layout.columns[index]?.name))
+        .filter((one) => one !== undefined);
+  if (keyed.length === 0) return 'none of its columns can be compared';
   const policies = compared.filter(({ altered }) => altered !== null);
 
   const sourceFrame = (some: readonly Compared[]): string => some.map(frameInSource).join(' || ');
@@ -155,7 +168,8 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     `GROUP BY ${keyNames} HAVING ${having} LIMIT ${limit} SETTINGS optimize_aggregation_in_order = 1`;
   const OP_IMAGE = `if(op = 'd', if(before = '', key, before), after)`;
 
-  return {
+  const plan: TablePlan = {
+    counted,
     names: compared.map(({ column }) => column.name),
     key: keyed.map((one) => compared.indexOf(one)),
     notCompared,
@@ -193,6 +207,57 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     missingSigns: (limit) =>
       signs(`_verify_signs = 0 AND (${keyNames}) IN (SELECT ${keyNames} ${standingRows})`, limit),
   };
+  if (!counted) return plan;
+  // What an update withheld of the row after it is as it was before.
+  const whole = rowOf(({ column }) => wholeImage(column, forms), wholeNull);
+  const counting = `(SELECT ${own.key} AS _verify_key, ${own.hash} AS _verify_hash, ${own.cells} AS _verify_cells, ${COUNT_COLUMN} AS _verify_count ${standingRows})`;
+  const countedHalf = (at: number): string =>
+    `toString(sum(toInt128(reinterpretAsInt64(reverse(substring(_verify_hash, ${at}, 8)))) * _verify_count))`;
+  const countedSigns = (having: string, limit: number): string =>
+    `SELECT lower(hex(any(${own.key}))) AS _verify_key, []::Array(String) AS _verify_cells, toInt32(sum(_sign)) AS _verify_signs FROM ${mirror} ` +
+    `GROUP BY ${COUNTED_KEY} HAVING ${having} LIMIT ${limit} SETTINGS optimize_aggregation_in_order = 1`;
+  const ofTable = `schema = ${quoteText(source.schema)} AND table = ${quoteText(source.name)}`;
+  const pairs = `arrayFilter(one -> one.1 != '', [(before, -1, []::Array(String)), (after, 1, arrayMap(name -> toString(name), unavailable))])`;
+  return {
+    ...plan,
+    names: [...plan.names, COUNT_COLUMN],
+    key: [],
+    mirrorBuckets: (share) =>
+      `SELECT toUInt32(${mirrorBucket(share)}) AS bucket, toInt32(sum(_verify_count)) AS row_count, ${countedHalf(1)} AS sum_a, ${countedHalf(9)} AS sum_b ` +
+      `FROM ${counting} WHERE ${mirrorSample(share)} GROUP BY bucket`,
+    sourceHashes: (share, buckets) =>
+      `SELECT row_key, count(*)::text AS row_hash FROM ${hashedSource('')} WHERE ${sourceSample(share)} AND ${sourceBucket(share)} = ANY('{${buckets.join(',')}}'::bigint[]) GROUP BY row_key`,
+    mirrorHashes: (share, buckets) =>
+      `SELECT lower(hex(_verify_key)) AS row_key, toString(sum(_verify_count)) AS row_hash FROM ${counting} WHERE ${mirrorSample(share)} AND ${mirrorBucket(share)} IN (${buckets.join(', ')}) ` +
+      `GROUP BY _verify_key HAVING sum(_verify_count) != 0`,
+    sourceRows: () =>
+      `SELECT row_key, array_append(cells, count(*)::text) AS cells FROM (SELECT md5(${sourceFrame(keyed)}) AS row_key, ARRAY[${compared.map(({ text }) => text).join(', ')}]::text[] AS cells ${from}) AS hashed WHERE row_key = ANY($1) GROUP BY row_key, cells`,
+    mirrorRows: (keys) =>
+      `SELECT lower(hex(_verify_key)) AS row_key, arrayPushBack(any(_verify_cells), toString(sum(_verify_count))) AS cells FROM ${counting} WHERE ${among(keys)} GROUP BY _verify_key HAVING sum(_verify_count) != 0`,
+    events: (keys, where, hidden) =>
+      `SELECT lower(hex(_verify_key)) AS row_key, topic, partition, offset, op, hidden, cells, []::Array(String) AS unavailable, lsn, ts_us FROM (SELECT ${whole.key} AS _verify_key, [toString(image_by)]::Array(Nullable(String)) AS cells, ` +
+      `topic, partition, offset, op, lsn, ts_us, hidden FROM (SELECT *, toUnixTimestamp64Micro(ts) AS ts_us, toUInt8(${hidden}) AS hidden, arrayJoin(${pairs}) AS image, image.1 AS row_image, image.2 AS image_by, image.3 AS image_lacks FROM ${changes} ` +
+      `WHERE ${ofTable} AND redelivered = 0 AND op != 't' AND NOT (op = 'r' AND lsn IS NULL) AND (${where}))) WHERE ${among(keys)} ORDER BY topic, partition, offset`,
+    strangers: (envelopes) =>
+      `SELECT lower(hex(${stranger.key})) AS row_key, op, []::Array(Nullable(String)) AS cells FROM (SELECT JSONExtractString(envelope, 'op') AS op, arrayJoin([JSONExtractRaw(envelope, 'before'), JSONExtractRaw(envelope, 'after')]) AS row_image ` +
+      `FROM (SELECT arrayJoin([${envelopes.map(quoteText).join(', ')}]) AS envelope) WHERE JSONExtractString(envelope, 'source', 'schema') = ${quoteText(source.schema)} ` +
+      `AND JSONExtractString(envelope, 'source', 'table') = ${quoteText(source.name)}) WHERE op IN ('c', 'u', 'd', 'r') AND row_image NOT IN ('', 'null')`,
+    wrongSigns: (limit) => countedSigns('_verify_signs NOT IN (0, 1)', limit),
+    missingSigns: (limit) =>
+      countedSigns(`_verify_signs = 0 AND (${COUNTED_KEY}) IN (SELECT ${COUNTED_KEY} ${standingRows})`, limit),
+  };
+}
+
+const COUNTED_KEY = `${HASH_COLUMN}, _topic, _partition`;
+
+function wholeImage(column: MirrorColumn, forms: ImageForms): string {
+  const of = (image: string): string => expressionByForms(column, image, forms, 'wire_schema');
+  return `if(has(image_lacks, ${quoteText(column.name)}), ${of('before')}, ${of('row_image')})`;
+}
+
+function wholeNull({ column }: Compared): string {
+  const name = quoteText(column.name);
+  return `(JSONExtractRaw(if(has(image_lacks, ${name}), before, row_image), ${name}) IN ('', 'null'))`;
 }
 
 interface MirrorSide {

@@ -1,5 +1,6 @@
 /** One table's verification: how many keys differ, and for the first of them the columns and the stage that lost them. */
-import { wrongKeys, type BucketRow, type Comparing, type WrongKey } from './compare-table';
+import { timesOf, wrongKeys, type BucketRow, type Comparing, type WrongKey } from './compare-table';
+import { HASH_COLUMN } from '../clickhouse/mirror-layout';
 import { differingCells } from './judge';
 import { lostStages } from './lost-stage';
 import type { Progress } from './ports';
@@ -46,9 +47,7 @@ export async function verifyTable(
   for (const { _verify_key: rowKey, _verify_cells: cells } of signs) {
     if (known.has(rowKey)) continue;
     differences++;
-    const key = Object.fromEntries(
-      plan.key.map((index, position) => [plan.names[index] ?? '', cells[position] ?? null]),
-    );
+    const key = nameOf(rowKey, plan, (position) => cells[position]);
     if (details.length >= mostDetails) continue;
     details.push({ key, kind: 'signs', columns: [], stage: 'mirror' });
     rowKeys.push(rowKey);
@@ -87,8 +86,18 @@ async function crookedKeys({ plan, mirror }: Comparing, limit: number): Promise<
   return [...wrong, ...first.filter((row) => again.has(row._verify_key))];
 }
 
+/** The values of the key's columns; a row without a key is named by its hash, which says nothing of its values. */
+function nameOf(
+  rowKey: string,
+  { counted, key, names }: TablePlan,
+  cellOf: (position: number) => string | null | undefined,
+): Record<string, string | null> {
+  if (counted) return { [HASH_COLUMN]: rowKey };
+  return Object.fromEntries(key.map((index, position) => [names[index] ?? '', cellOf(position) ?? null]));
+}
+
 function describe(
-  { expected, mirror }: WrongKey,
+  { rowKey, expected, mirror }: WrongKey,
   stage: LostStage,
   plan: TablePlan,
   values: 'hidden' | 'shown',
@@ -96,11 +105,12 @@ function describe(
   const row = expected ?? mirror ?? [];
   const differing = expected === null || mirror === null ? null : differingCells(expected, mirror);
   const columns = (differing ?? []).map((index) => plan.names[index] ?? '');
-  const shown = differing ?? plan.names.map((_, index) => index);
+  const shown = plan.counted || differing === null ? plan.names.map((_, index) => index) : differing;
   const named = (cells: WrongKey['mirror']): Record<string, string | null> | null =>
     cells === null ? null : Object.fromEntries(shown.map((index) => [plan.names[index] ?? '', cells[index] ?? null]));
   return {
-    key: Object.fromEntries(plan.key.map((index) => [plan.names[index] ?? '', row[index] ?? null])),
+    key: nameOf(rowKey, plan, (position) => row[plan.key[position] ?? -1]),
+    ...(plan.counted ? { times: { source: timesOf(expected), mirror: timesOf(mirror) } } : {}),
     kind: expected === null ? 'surplus' : mirror === null ? 'missing' : 'changed',
     columns,
     stage,
