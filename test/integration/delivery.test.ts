@@ -199,6 +199,45 @@ describe('delivery', () => {
     await world.mirrorEquals('fading');
   });
 
+  scenario(
+    'a mirror, and then everything, that is dropped while nothing changes is there again by itself',
+    async () => {
+      const { machinery, clickhouse, topics, name } = world;
+      const written = [world.topic('item'), world.topic('fading')];
+      const isIdle = async (): Promise<boolean> => {
+        const ends = await Promise.all(written.map((topic) => topics.admin.fetchTopicOffsets(topic)));
+        const places = await topics.admin.fetchOffsets({ groupId: name, topics: written });
+        return places.every(({ topic, partitions }) => {
+          const end = ends[written.indexOf(topic)]?.[0]?.high;
+          return partitions[0]?.offset === end;
+        });
+      };
+      await waitFor(isIdle, 'everything is acknowledged');
+      const rows = (await world.auditRows()).length;
+      const isThere = async (table: string): Promise<boolean> => {
+        const [found] = await clickhouse.query<{ there: number }>(
+          `SELECT toUInt8(count()) AS there FROM system.tables WHERE database = '${machinery}' AND name = '${table}'`,
+        );
+        return found?.there === 1;
+      };
+      await clickhouse.command(`DROP TABLE ${machinery}.item__mirror SYNC`);
+      await waitFor(() => isThere('item__mirror'), 'the mirror is made anew');
+      await world.mirrorEquals('item');
+      expect(await isIdle()).toBe(true);
+      await clickhouse.command(`DROP TABLE ${machinery}.changes SYNC`);
+      await waitFor(
+        async () => (await isThere('changes')) && (await world.auditRows()).length >= rows,
+        'changes is filled',
+      );
+      await world.auditIsExactlyOnce();
+      await world.mirrorEquals('item');
+      await world.mirrorEquals('fading');
+      await world.sql('DELETE FROM item WHERE id = 2', 'DELETE FROM fading WHERE id = 2');
+      await world.mirrorEquals('item');
+      await world.mirrorEquals('fading');
+    },
+  );
+
   scenario('--once prints the last ten changes when no record comes any more, and exits with 0', async () => {
     expect(await world.service.stop()).toBe(0);
     await world.sql(`UPDATE item SET name = 'the last one' WHERE id = 3`);
