@@ -41,6 +41,7 @@ const COUNTEREXAMPLES: Readonly<Record<Rule, readonly [seed: number, broken: Pro
   newestCarrier: [11283, 'P3'],
   idleBehindWrites: [24, 'P1'],
   settlingWaits: [346, 'SUM'],
+  firstNotForgotten: [250, 'P1'],
   handWithoutHighest: [577, 'P4'],
 };
 

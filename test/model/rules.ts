@@ -28,6 +28,7 @@ export const RULES = {
   newestCarrier: 'a withheld value is not taken from the block while a newer event in changes has it',
   idleBehindWrites: 'an idle commit acknowledges nothing that waits to be written',
   settlingWaits: 'who finds that rows were written beside the blocks waits until none of them can land any more',
+  firstNotForgotten: "assumed: a group's offsets are not deleted within the wait after the very first announce",
   handWithoutHighest: "after another hand's commit, with nothing in changes, records that expired stop the service",
 } as const;
 

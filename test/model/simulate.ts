@@ -184,7 +184,7 @@ class Simulation {
     const to = random.below(world.history.logs[partition]!.key.length + 2);
     // Kafka forgets a group that was idle for days: whatever was under way then is too late.
     const forgotten = random.chance(15);
-    if (forgotten) world.clickhouse.clock += 10 * GUARD_TICKS;
+    if (forgotten && world.rules.firstNotForgotten) world.clickhouse.clock += 10 * GUARD_TICKS;
     world.committed[partition] = forgotten ? null : { offset: world.offsetAt(partition, to), metadata: '' };
     world.say(() => `a hand sets the offset of partition ${partition}: ${JSON.stringify(world.committed[partition])}`);
   }
