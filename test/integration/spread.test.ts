@@ -122,6 +122,24 @@ describe('a table spread over two processes', () => {
     await isRight();
   });
 
+  scenario('verify --repair mends rows of all partitions, whoever owns them, while both write', async () => {
+    await spoil();
+    const before = await uuid();
+    const writing = writeOn();
+    const verified = await world.command(['verify', '--table', 'public.wide', '--repair', '--json']);
+    await writing.stop();
+    const { repair, tables } = JSON.parse(ok(verified)) as {
+      repair: { before: { tables: { differences: number }[] }; repairs: { mended: number; lost: number }[] };
+      tables: { differences: number }[];
+    };
+    expect(repair.before.tables[0]?.differences).toBeGreaterThan(20);
+    expect(repair.repairs).toEqual([expect.objectContaining({ lost: 0 })]);
+    expect(repair.repairs[0]?.mended).toBeGreaterThan(20);
+    expect(tables.map(({ differences }) => differences)).toEqual([0]);
+    expect(await uuid()).toBe(before);
+    await isRight();
+  });
+
   scenario('a replay by both makes the mirror anew at its end', async () => {
     await spoil();
     const before = await uuid();
