@@ -1,12 +1,12 @@
 /** The architecture, as rules that fail the build. docs/ARCHITECTURE.md says why. */
 const PURE =
   '^src/(model|errors|events|event-words|config-patterns|config-forms|connector-modes|column-rules|override-type|repeated-name)\\.ts$|^src/(debezium|plan)/' +
-  '|^src/clickhouse/(byte-stream|column[a-z-]*|native|ddl|ddl-history|mirror-layout|mirror-plan|mirror-type|missing-value|image-codec|image-forms|wire-definition|quote|change-expression|change-notation|low-cardinality)\\.ts$|^src/kafka/(offsets|record-batch)\\.ts$' +
+  '|^src/clickhouse/(byte-stream|column[a-z-]*|native|ddl|ddl-history|mirror-layout|mirror-plan|mirror-type|chosen-type|missing-value|image-codec|image-forms|wire-definition|quote|change-expression|change-notation|change-printed|low-cardinality)\\.ts$|^src/kafka/(offsets|record-batch)\\.ts$' +
   '|^src/check/(facts|kind|kinds|connector-kinds|findings|judge-[a-z]+|connector-options|report)\\.ts$' +
   '|^src/telemetry/(figures|fold|metric-list|state|status|slow)\\.ts$|^src/http/(columns|ports|reconciliation)\\.ts$';
 /** The parts of clickhouse/ that are data and bytes only, which decoding writes into. */
 const COLUMNS =
-  '^src/clickhouse/(byte-stream|column[a-z-]*|native|low-cardinality|mirror-layout|mirror-plan|mirror-type|missing-value|image-codec)\\.ts$';
+  '^src/clickhouse/(byte-stream|column[a-z-]*|native|low-cardinality|mirror-layout|mirror-plan|mirror-type|chosen-type|missing-value|image-codec)\\.ts$';
 const EDGES = 'kafka|clickhouse|postgres|connect|registry|http';
 
 const door = (pkg, files) => ({

@@ -99,6 +99,7 @@ export async function insertsOf(
       rebuild: nothing,
       refresh: nothing,
       reopen: nothing,
+      widen: nothing,
       recheck: nothing,
     },
   };

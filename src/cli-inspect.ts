@@ -1,5 +1,8 @@
 /** `inspect`: one record, explained step by step, and what of it is in ClickHouse. Kafka is read beside the group. */
+import { choicesOf } from './column-rules';
+import { readWidened } from './delivery/widened';
 import { EXIT } from './cli-failure';
+import { openControl, type Control } from './clickhouse/control';
 import { mirrorName, publicName } from './clickhouse/ddl';
 import { mirrorLayout } from './clickhouse/mirror-layout';
 import { openQuarantine, WHOLE_QUARANTINE } from './clickhouse/quarantine';
@@ -57,6 +60,7 @@ interface Looking {
   readonly place: Place;
   readonly values: 'hidden' | 'shown';
   readonly rows: WrittenRows;
+  readonly memory: Pick<Control, 'get'>;
 }
 
 async function inspect(
@@ -67,7 +71,13 @@ async function inspect(
   const reader = openReader({ ...config.kafka, holdMs: 0 });
   const clickhouse = connectTarget(config);
   const { machinery } = databasesOf(config);
-  const looking: Looking = { config, place, values, rows: writtenRows(clickhouse, machinery) };
+  const looking: Looking = {
+    config,
+    place,
+    values,
+    rows: writtenRows(clickhouse, machinery),
+    memory: openControl(clickhouse, machinery),
+  };
   try {
     const [record, reason] = await fetchOne(place, reader);
     const opened = record === null ? null : await openRecord(record, looking);
@@ -96,7 +106,8 @@ interface OpenedRecord {
   readonly images: MirrorRows | null;
 }
 
-async function openRecord(record: KeptRecord, { config, place, values, rows }: Looking): Promise<OpenedRecord> {
+async function openRecord(record: KeptRecord, looking: Looking): Promise<OpenedRecord> {
+  const { config, place, values } = looking;
   const schemas = schemasOf(config, () => undefined);
   const options = { filter: filterOf(config), schemas, values, placeholder: placeholderOf(config.unavailableValue) };
   let explained = explainEnvelope(place, record, options);
@@ -106,7 +117,7 @@ async function openRecord(record: KeptRecord, { config, place, values, rows }: L
   }
   const { steps, change } = explained;
   if (change === null) return { steps, change, images: null };
-  const typed = await typesOf(change, place, config, rows);
+  const typed = await typesOf(change, looking);
   return { steps: [...steps, ...typed.steps], change, images: typed.images };
 }
 
@@ -147,9 +158,7 @@ async function fetchOne(place: Place, reader: KafkaReader): Promise<[KeptRecord,
 
 async function typesOf(
   change: ChangeBlock,
-  place: Place,
-  config: Config,
-  rows: WrittenRows,
+  { place, config, rows, memory }: Looking,
 ): Promise<{ steps: Step[]; images: MirrorRows | null }> {
   const table = change.tables[0] ?? { schema: '', name: '' };
   const say = (line: string): { steps: Step[]; images: null } => ({
@@ -167,7 +176,7 @@ async function typesOf(
       publicationOf(config),
     );
     if (source === null) return say(`PostgreSQL has no table ${tableName(table)} (any more): TABLE_UNKNOWN.`);
-    const layout = mirrorLayout(source);
+    const layout = mirrorLayout(source, choicesOf(config.columns, source, await readWidened(memory, source)));
     if ('code' in layout) return say(`The table is audited, not mirrored: ${layout.code}.`);
     const typed = explainTypes(change, source, layout, {
       placeholder: placeholderOf(config.unavailableValue),

@@ -152,6 +152,7 @@ export async function verifyMirrors(
         ...what,
         topicPrefix: config.topicPrefix,
         machinery: `${target.database}_cdc`,
+        rules: config.columns,
         patienceMs: what.patienceMs ?? PATIENCE_MS,
         mostDetails: what.mostDetails ?? MOST_DETAILS,
       },

@@ -79,4 +79,37 @@ export function columnRules(
   };
 }
 
+/** How often the policy of a column acted. */
+export interface PolicyUse {
+  /** `schema.table`. */
+  readonly table: string;
+  readonly column: string;
+  readonly policy: Policy;
+  readonly values: number;
+}
+
+/** What is decided of a table's columns beside what the catalogue says. */
+export interface ColumnChoices {
+  readonly rule: (column: string) => ColumnRule;
+  readonly defaults: ColumnRules['defaults'];
+  /** Columns that are text since a value did not fit under `lossless`. */
+  readonly widened: ReadonlySet<string>;
+}
+
+/** Under this name `control` has the columns of a table that became text, as a list in JSON. */
+export function widenedName({ schema, name }: { readonly schema: string; readonly name: string }): string {
+  return `widened:${schema}.${name}`;
+}
+
+export function choicesOf(
+  rules: ColumnRules,
+  { schema, name }: { readonly schema: string; readonly name: string },
+  widened: Iterable<string>,
+): ColumnChoices {
+  return { rule: rules.of(schema, name), defaults: rules.defaults, widened: new Set(widened) };
+}
+
 export const NO_RULES: ColumnRules = columnRules([]);
+
+/** Every column as it is by default. */
+export const NO_CHOICES: ColumnChoices = choicesOf(NO_RULES, { schema: '', name: '' }, []);

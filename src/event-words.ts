@@ -57,6 +57,9 @@ export function describe(event: ServiceEvent): Description {
       const message = `PostgreSQL set ${column} of ${table} in ${which} without an event; it is NULL there until a new snapshot of the table, see docs/schema-changes.md`;
       return { level: 'error', message, fields: { event: event.tag, table, column, rows: rows ?? -1 } };
     }
+    case 'policy-acted':
+    case 'column-widened':
+      return describePolicy(event);
     case 'table-not-mirrored': {
       const { table, code, reason } = event;
       return {
@@ -83,6 +86,19 @@ export function describe(event: ServiceEvent): Description {
     case 'redo':
       return describePartition(event);
   }
+}
+
+function describePolicy(event: Tagged<'policy-acted' | 'column-widened'>): Description {
+  const { tag, table, column } = event;
+  if (tag === 'column-widened') {
+    const message = `a value of ${table}.${column} does not fit its type: it becomes text, and the mirror is made anew (policy lossless)`;
+    return { level: 'warn', message, fields: { event: tag, table, column } };
+  }
+  const { policy, values, loud } = event;
+  const what =
+    policy === 'reject' ? 'rejected: quarantine has their records' : 'clamped: changes has them as they came';
+  const message = `values of ${table}.${column} did not fit and were ${what}`;
+  return { level: loud ? 'warn' : 'debug', message, fields: { event: tag, table, column, policy, values } };
 }
 
 function describeOperation(event: Tagged<'quarantine-resolved' | 'topics-paused' | 'key-forgotten'>): Description {

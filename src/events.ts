@@ -1,4 +1,5 @@
 /** Everything that happens and is worth telling, as one closed union; nothing logs or counts by itself, it emits one of these. */
+import type { PolicyUse } from './column-rules';
 import type { ErrorCode, ErrorPlace, TableCode } from './errors';
 import type { OpName, TopicPartition } from './model';
 
@@ -87,6 +88,10 @@ export type ServiceEvent =
   | { readonly tag: 'rows-lost-in-rebuild'; readonly table: string; readonly lost: number }
   /** `rows` null: all that were there before the column. */
   | { readonly tag: 'values-unknown'; readonly table: string; readonly column: string; readonly rows: number | null }
+  /** Values that did not fit were treated by the policy of their column. `loud`: it was not told of for a while. */
+  | ({ readonly tag: 'policy-acted'; readonly loud: boolean } & PolicyUse)
+  /** A value did not fit, and its policy is `lossless`. */
+  | { readonly tag: 'column-widened'; readonly table: string; readonly column: string }
   | { readonly tag: 'table-not-mirrored'; readonly table: string; readonly code: TableCode; readonly reason: string }
   | Waiting
   | { readonly tag: 'back-again'; readonly outside: Outside; readonly afterMs: number }

@@ -2,7 +2,7 @@
 
 /** As the messages and the documentation name them. */
 export const OVERRIDE_TYPES =
-  "String, LowCardinality(String), Int16, Int32, Int64, Int128, Int256, Decimal(precision, scale), Date, Date32, DateTime64(digits, 'time zone') and Array(Nullable(…)) of one of these";
+  "String, LowCardinality(String), Int16, Int32, Int64, Decimal(precision, scale), Date, Date32, DateTime64(0, 3 or 6, 'time zone') and Array(Nullable(…)) of one of these";
 
 /** The type in ClickHouse's own spelling; null where it is none of `OVERRIDE_TYPES`. */
 export function overrideType(text: string): string | null {
@@ -14,12 +14,12 @@ export function overrideType(text: string): string | null {
 }
 
 function scalarType(text: string): string | null {
-  if (/^(String|LowCardinality\(String\)|Int(16|32|64|128|256)|Date|Date32)$/.test(text)) return text;
+  if (/^(String|LowCardinality\(String\)|Int(16|32|64)|Date|Date32)$/.test(text)) return text;
   const [, precision, scale] = /^Decimal\((\d{1,2}),(\d{1,2})\)$/.exec(text) ?? [];
   if (precision !== undefined) {
     const [digits, after] = [Number(precision), Number(scale)];
     return digits >= 1 && digits <= 76 && after <= digits ? `Decimal(${String(digits)}, ${String(after)})` : null;
   }
-  const [, fraction, zone = 'UTC'] = /^DateTime64\(([0-6])(?:,'([A-Za-z0-9/_+-]+)')?\)$/.exec(text) ?? [];
+  const [, fraction, zone = 'UTC'] = /^DateTime64\(([036])(?:,'([A-Za-z0-9/_+-]+)')?\)$/.exec(text) ?? [];
   return fraction === undefined ? null : `DateTime64(${fraction}, '${zone}')`;
 }

@@ -249,6 +249,7 @@ export function portsOf(edges: Edges): DeliveryPorts {
     knowledge: tableKnowledge({
       catalogue: postgres === null ? null : catalogueOf(postgres, publicationOf(config), emit),
       memory: control,
+      rules: config.columns,
       emit,
       signal,
     }),

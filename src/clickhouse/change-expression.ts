@@ -12,6 +12,7 @@ import {
   unscaledText,
   withNames,
 } from './change-notation';
+import { printedDate, printedDecimal, printedIso, printedTime, printedTimestamp } from './change-printed';
 import { profileCodec } from './image-codec';
 import type { MirrorColumn } from './mirror-layout';
 import type { ImageCodec, Notation, WireCodec, WireForm } from './mirror-type';
@@ -61,7 +62,8 @@ export function changeExpression(
   if (codec.notation === 'number') return extraction(column, codec).value(rawScalar(rawField(image, column.name)));
   if (codec.notation === 'scaled') {
     const scale = `ifNull(JSONExtract(${image}, ${name}, 'scale', 'Nullable(Int32)'), 0)`;
-    return decimalOf(codec, unscaledText(`JSONExtract(${image}, ${name}, 'value', 'Nullable(String)')`, scale));
+    const text = unscaledText(`JSONExtract(${image}, ${name}, 'value', 'Nullable(String)')`, scale);
+    return codec.asText ? text : decimalOf(codec, text);
   }
   const whole = WHOLE[codec.notation === 'object' ? 'object' : codec.form];
   if (whole !== undefined) return whole(image, name);
@@ -82,7 +84,7 @@ function arrayExpression({ column, image, name, codec }: Place): string {
   if (codec.notation === 'object') return each(`nullIf(x, 'null')`);
   if (codec.notation === 'scaled') {
     const text = unscaledText(`if(x = 'null', NULL, JSONExtractString(x, 'value'))`, `JSONExtractInt(x, 'scale')`);
-    return each(decimalOf(codec, text));
+    return each(codec.asText ? text : decimalOf(codec, text));
   }
   const { type, value } = extraction(column, codec);
   if (codec.notation === 'number') return `arrayMap(x -> ${value('x')}, ${rawElements(rawField(image, column.name))})`;
@@ -96,16 +98,58 @@ function bareType({ type }: MirrorColumn): string {
 }
 
 function extraction(column: MirrorColumn, codec: ImageCodec): Extraction {
+  if (codec.asText) return printed(codec);
+  if (codec.form === 'timestamp' || codec.form === 'timestamptz') return instantOf(column, codec);
   if (codec.form === 'int' || codec.form === 'float' || codec.form === 'bool')
     return { type: bareType(column), value: same };
   return SCALARS[codec.form]?.(codec) ?? { type: 'String', value: same };
 }
 
+/** A value as PostgreSQL prints it, for a column that is String instead of its own type. */
+function printed(codec: ImageCodec): Extraction {
+  if (codec.notation === 'iso' && codec.form !== 'time') return { type: 'String', value: (x) => printedIso(x, '') };
+  return PRINTED[codec.form]?.(codec) ?? { type: 'String', value: same };
+}
+
+function unitOf({ notation }: ImageCodec): 'microseconds' | 'milliseconds' | 'nanoseconds' {
+  return notation === 'milliseconds' || notation === 'nanoseconds' ? notation : 'microseconds';
+}
+
+const PRINTED: Partial<Record<WireForm, (codec: ImageCodec) => Extraction>> = {
+  int: () => ({ type: 'Int64', value: (x) => `toString(${x})` }),
+  date: () => ({ type: 'Int64', value: printedDate }),
+  timestamp: (codec) => ({ type: 'Int64', value: (x) => printedTimestamp(x, unitOf(codec)) }),
+  timestamptz: () => ({ type: 'String', value: (x) => printedIso(x, '+00') }),
+  time: (codec) =>
+    codec.notation === 'iso'
+      ? { type: 'String', value: (x) => printedTime(x, 'iso') }
+      : { type: 'Int64', value: (x) => printedTime(x, unitOf(codec)) },
+  decimal: (codec) => ({
+    type: 'String',
+    value: (x) => (codec.notation === 'number' ? plainNumber(x) : printedDecimal(decimalText(codec, x))),
+  }),
+};
+
+/** An instant without the digits that the column does not have, in the column's time zone. */
+function instantOf(column: MirrorColumn, codec: ImageCodec): Extraction {
+  const own = SCALARS[codec.form]?.(codec) ?? { type: 'String', value: same };
+  const type = bareType(column);
+  if (type === `DateTime64(6, 'UTC')`) return own;
+  const value = (x: string): string => {
+    const micros = `toUnixTimestamp64Micro(${own.value(x)})`;
+    const held = codec.scale === 0 ? micros : `(${micros} - positiveModulo(${micros}, ${10 ** codec.scale}))`;
+    return `CAST(fromUnixTimestamp64Micro(${held}, 'UTC'), ${quoteText(`Nullable(${type})`)})`;
+  };
+  return { type: own.type, value };
+}
+
 /** What is made of a value that is not already of its type. */
 const SCALARS: Partial<Record<WireForm, (codec: ImageCodec) => Extraction>> = {
   text: textOf,
-  date: ({ notation }) =>
-    notation === 'iso' ? { type: 'String', value: (x) => dateOf(isoDays(x)) } : { type: 'Int64', value: dateOf },
+  date: ({ notation, width }) =>
+    notation === 'iso'
+      ? { type: 'String', value: (x) => dateOf(isoDays(x), width) }
+      : { type: 'Int64', value: (x) => dateOf(x, width) },
   timestamp: ({ notation }) => {
     if (notation === 'iso') return { type: 'String', value: timestamptzOf };
     return notation === 'milliseconds' || notation === 'nanoseconds'
@@ -148,10 +192,10 @@ function timeOf(x: string, units: number): string {
 }
 
 // least() and greatest() pass over NULL and would make a date of it; a comparison with NULL chooses the last branch.
-function dateOf(x: string): string {
-  const days =
-    `multiIf(${x} IN ${INFINITE_DAYS} OR ${x} > ${LAST_DATE}, ${LAST_DATE}, ` +
-    `${x} < ${FIRST_DATE}, ${FIRST_DATE}, ${x})`;
+function dateOf(x: string, width: number): string {
+  const [first, last] = width === 2 ? ['0', '65535'] : [FIRST_DATE, LAST_DATE];
+  const days = `multiIf(${x} IN ${INFINITE_DAYS} OR ${x} > ${last}, ${last}, ${x} < ${first}, ${first}, ${x})`;
+  if (width === 2) return `CAST(CAST(${days}, 'Nullable(UInt16)'), 'Nullable(Date)')`;
   return `CAST(CAST(${days}, 'Nullable(Int32)'), 'Nullable(Date32)')`;
 }
 

@@ -1,7 +1,7 @@
 /** The views that look back: a table as it was at a moment, and the life of each of its rows, from `changes` alone. */
 import type { MirrorPlace } from './ddl';
 import { expressionByForms, isMixed, PROFILE_FORMS, type ImageForms } from './image-forms';
-import type { MirrorColumn, MirrorLayout } from './mirror-layout';
+import { shownName, type MirrorColumn, type MirrorLayout } from './mirror-layout';
 import { nullableType, type WireForm } from './mirror-type';
 import { quoteName, quoteText } from './quote';
 
@@ -28,7 +28,7 @@ export function atView({ layout, databases, name, forms = PROFILE_FORMS }: Mirro
   };
   const columns = layout.columns.map((column, index) => {
     const image = layout.key.includes(index) ? `${x}key` : imageOf(source, column);
-    return `${presentValue(source, column, image)} AS ${quoteName(column.name)}`;
+    return `${presentValue(source, column, image)} AS ${quoteName(shownName(column))}`;
   });
   const truncated = `ifNull(${x}truncated, 0)`;
   return {
@@ -67,9 +67,11 @@ export function historyView({ layout, databases, name, forms = PROFILE_FORMS }: 
   const others = layout.columns.filter((column) => !key.includes(column));
   const ends = `isNotNull(${x}t_ts) AND ${x}op != 'd' AND (isNull(${x}next_offset) OR ${x}t_offset < ${x}next_offset)`;
   const columns = [
-    ...key.map((column) => `${presentValue(source, column, `${x}key`)} AS ${quoteName(column.name)}`),
+    ...key.map((column) => `${presentValue(source, column, `${x}key`)} AS ${quoteName(shownName(column))}`),
     ...OWN.map(([own, internal]) => `${x}${internal} AS ${quoteName(freeName(layout, own))}`),
-    ...others.map((column) => `${formerValue(source, column, imageOf(source, column))} AS ${quoteName(column.name)}`),
+    ...others.map(
+      (column) => `${formerValue(source, column, imageOf(source, column))} AS ${quoteName(shownName(column))}`,
+    ),
   ];
   const kept = OWN.map(([, internal]) => (internal === 'until' ? '' : `${x}${internal}`)).filter((one) => one !== '');
   return {
@@ -110,13 +112,14 @@ interface Source {
 /** In ClickHouse an alias hides a column of its name, so no name of ours may be a name of the table's. */
 function prefixOf({ columns }: MirrorLayout): string {
   let prefix = 'x_';
-  while (columns.some(({ name }) => name.startsWith(prefix))) prefix = `x${prefix}`;
+  while (columns.some((column) => column.name.startsWith(prefix) || shownName(column).startsWith(prefix)))
+    prefix = `x${prefix}`;
   return prefix;
 }
 
 function freeName({ columns }: MirrorLayout, wanted: string): string {
   let name = wanted;
-  while (columns.some((column) => column.name === name)) name = `_${name}`;
+  while (columns.some((column) => shownName(column) === name)) name = `_${name}`;
   return name;
 }
 

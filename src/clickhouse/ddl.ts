@@ -1,7 +1,7 @@
 /** The statements that make and widen what a mirrored table has in ClickHouse: its mirror, its view, the view of its changes. */
 import { changeExpression } from './change-expression';
 import { expressionByForms, PROFILE_FORMS, type ImageForms } from './image-forms';
-import { COUNT_COLUMN, HASH_COLUMN, isCounted, type MirrorColumn, type MirrorLayout } from './mirror-layout';
+import { COUNT_COLUMN, HASH_COLUMN, isCounted, shownName, type MirrorColumn, type MirrorLayout } from './mirror-layout';
 import { columnComment, type MirrorStep } from './mirror-plan';
 import type { PartitionedTable } from '../model';
 import { quoteName, quoteText } from './quote';
@@ -96,9 +96,16 @@ export function createMirrorSql({ layout, databases, name }: MirrorPlace, as: st
 
 /** Creates or replaces the view that has the source's columns and its present rows. Readers need rights on it alone. */
 export function createViewSql({ layout, databases, name }: MirrorPlace): string {
-  const columns = layout.columns.map((column) => quoteName(column.name));
-  const mirror = `${quoteName(databases.machinery)}.${quoteName(mirrorName(name))} FINAL WHERE _sign = 1`;
-  const rows = isCounted(layout) ? countedRows(layout, mirror) : mirror;
+  const shown = layout.columns.map((column) => quoteName(shownName(column)));
+  const mirror = `${quoteName(databases.machinery)}.${quoteName(mirrorName(name))}`;
+  const isRenamed = layout.columns.some(({ shownAs }) => shownAs !== undefined) && !isCounted(layout);
+  // An alias hides a column of its name, so what is renamed is qualified.
+  const columns = isRenamed
+    ? layout.columns.map((column, index) => `m.${quoteName(column.name)} AS ${shown[index] ?? ''}`)
+    : shown;
+  const rows = isCounted(layout)
+    ? countedRows(layout, mirror)
+    : `${mirror}${isRenamed ? ' AS m' : ''} FINAL WHERE _sign = 1`;
   return (
     `CREATE OR REPLACE VIEW ${quoteName(databases.views)}.${quoteName(name)} ` +
     `DEFINER = CURRENT_USER SQL SECURITY DEFINER ` +
@@ -141,10 +148,10 @@ export function createPartitionsViewSql(
 
 /** Each row as often as it is there: partitions count for themselves, and one may take away what another brought. */
 function countedRows(layout: MirrorLayout, mirror: string): string {
-  const values = layout.columns.map(({ name }) => `any(m.${quoteName(name)}) AS ${quoteName(name)}`);
+  const values = layout.columns.map((column) => `any(m.${quoteName(column.name)}) AS ${quoteName(shownName(column))}`);
   return (
     `(SELECT ${values.join(', ')}, sum(m.${COUNT_COLUMN}) AS ${COUNT_COLUMN} ` +
-    `FROM ${mirror.replace(' FINAL ', ' AS m FINAL ')} GROUP BY m.${HASH_COLUMN}) ` +
+    `FROM ${mirror} AS m FINAL WHERE _sign = 1 GROUP BY m.${HASH_COLUMN}) ` +
     `ARRAY JOIN range(toUInt64(greatest(${COUNT_COLUMN}, 0)))`
   );
 }
@@ -158,8 +165,8 @@ export function createChangesViewSql(
   comment: string = changesViewComment(layout),
 ): string {
   const values = layout.columns.flatMap((column) => [
-    `${expressionByForms(column, 'before', forms, 'wire_schema')} AS ${quoteName(`old_${column.name}`)}`,
-    `${newValue(column, forms)} AS ${quoteName(`new_${column.name}`)}`,
+    `${expressionByForms(column, 'before', forms, 'wire_schema')} AS ${quoteName(`old_${shownName(column)}`)}`,
+    `${newValue(column, forms)} AS ${quoteName(`new_${shownName(column)}`)}`,
   ]);
   const columns = ['topic', 'partition', 'offset', 'op', 'ts', 'tx_id', 'lsn', ...values];
   return (

@@ -1,8 +1,10 @@
 /** The columns, key and omissions of one table's mirror, worked out from the PostgreSQL catalogue. */
+import { NO_CHOICES, type ColumnChoices } from '../column-rules';
 import type { TableCode } from '../errors';
 import type { SourceColumn, SourceTable } from '../model';
 import { missingValue } from './missing-value';
-import { mirrorType, type MirrorType } from './mirror-type';
+import { chosenType, isTypeImpossible } from './chosen-type';
+import type { MirrorType } from './mirror-type';
 
 /** A column of a mirror that holds a source column. */
 export interface MirrorColumn extends MirrorType {
@@ -11,6 +13,8 @@ export interface MirrorColumn extends MirrorType {
   /** The source column's number and type, by which a mirror knows it again; absent where the catalogue did not say. */
   readonly attnum?: number;
   readonly sourceType?: string;
+  /** Its name in the views, where the rules give it another; the mirror has the source's. */
+  readonly shownAs?: string;
   /** What a row has in this column whose image lacks it: JSON as an image has it under our profile. */
   readonly missing?: string;
 }
@@ -79,18 +83,21 @@ const RESERVED_WITHOUT_KEY: ReadonlySet<string> = new Set([HASH_COLUMN, COUNT_CO
 
 /**
  * The layout of a table's mirror. `TABLE_WITHOUT_KEY` where Debezium sends no column of the key, or none at all, `TABLE_COLUMN_RESERVED` where a
- * column has the name of one of ours, or one that ClickHouse reads more into.
+ * column has the name of one of ours, or one that ClickHouse reads more into, `TABLE_RULE_WRONG` where the choices cannot
+ * be followed.
  */
-export function mirrorLayout(table: SourceTable): MirrorLayout | MirrorRefusal {
+export function mirrorLayout(table: SourceTable, choices: ColumnChoices = NO_CHOICES): MirrorLayout | MirrorRefusal {
   if (table.notStreamed) return { code: 'TABLE_NOT_STREAMED' };
   const reserved = table.columns.find(
     ({ name }) => RESERVED.has(name) || (table.key.length === 0 && RESERVED_WITHOUT_KEY.has(name)),
   );
   if (reserved !== undefined) return { code: 'TABLE_COLUMN_RESERVED', column: reserved.name };
+  const impossible = impossibleRule(table, choices);
+  if (impossible !== undefined) return { code: 'TABLE_RULE_WRONG', column: impossible };
   const columns: MirrorColumn[] = [];
   const omitted: OmittedColumn[] = [];
   const fields = table.columns.map((column): ImageField => {
-    const found = mirrorColumn(column, table.key.includes(column.name));
+    const found = mirrorColumn(column, table.key.includes(column.name), choices);
     if (typeof found === 'string') {
       omitted.push({ name: column.name, type: column.type, reason: found });
       return { name: column.name, column: -1 };
@@ -133,6 +140,16 @@ export function isCounted({ key }: Pick<MirrorLayout, 'key'>): boolean {
   return key.length === 0;
 }
 
+/** The name of a column in the views. */
+export function shownName({ name, shownAs }: MirrorColumn): string {
+  return shownAs ?? name;
+}
+
+/** Whether a value that does not fit the column turns it into text. */
+export function isLossless({ columns }: MirrorLayout, column: string): boolean {
+  return columns.some(({ name, policy }) => name === column && policy === 'lossless');
+}
+
 /** The columns of a mirror of counted rows, and its key, the hash. */
 export function countedShape({ columns }: MirrorLayout): {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
@@ -145,15 +162,25 @@ export function countedShape({ columns }: MirrorLayout): {
   return { columns: [...columns, ...own], key: [columns.length] };
 }
 
-function mirrorColumn(column: SourceColumn, inKey: boolean): MirrorColumn | OmittedReason {
+/** The column whose type or name cannot be as the rules say. */
+function impossibleRule({ columns, key }: SourceTable, choices: ColumnChoices): string | undefined {
+  const names = columns.map(({ name }) => choices.rule(name).name ?? name);
+  const twice = columns.find((_, index) => names.indexOf(names[index] ?? '') !== index);
+  if (twice !== undefined) return twice.name;
+  return columns.find((column) => isTypeImpossible(column, key.includes(column.name), choices))?.name;
+}
+
+function mirrorColumn(column: SourceColumn, inKey: boolean, choices: ColumnChoices): MirrorColumn | OmittedReason {
   if (column.generated) return 'generated';
-  const found = mirrorType(column, inKey);
+  const found = chosenType(column, inKey, choices);
   if (found === null) return 'unsupported-type';
   const missing = missingValue(column, found.codec);
+  const shownAs = choices.rule(column.name).name;
   return {
     ...found,
     name: column.name,
     notNull: inKey || column.notNull,
+    ...(shownAs === undefined ? {} : { shownAs }),
     ...(column.attnum ? { attnum: column.attnum, sourceType: column.type } : {}),
     ...(missing === null ? {} : { missing }),
   };
@@ -165,9 +192,12 @@ export function fingerprint(
   key: readonly number[],
 ): string {
   return JSON.stringify([
-    columns.map(({ name, type, missing, codec: { form, width, precision, scale, array } }) => [
+    columns.map(({ name, type, policy, nulls, missing, codec: { form, width, precision, scale, array, asText } }) => [
       name,
       type,
+      policy,
+      nulls,
+      asText,
       missing,
       form,
       width,

@@ -29,20 +29,23 @@ export interface MirrorChange {
   readonly to: string;
 }
 
-/** What a mirror's column remembers of its source: the table's oid, the column's number, its type. */
-export function columnComment({ oid = 0 }: MirrorLayout, { attnum, sourceType }: MirrorColumn): string {
-  return attnum === undefined ? '' : `${oid}.${attnum} ${sourceType ?? ''}`;
+/** What a mirror's column remembers of its source: the table's oid, the column's number, its type; and the policy that it had. */
+export function columnComment({ oid = 0 }: MirrorLayout, { attnum, sourceType, policy }: MirrorColumn): string {
+  if (attnum === undefined) return '';
+  return `${oid}.${attnum}${policy === 'exact' ? '' : `.${policy}`} ${sourceType ?? ''}`;
 }
 
 interface Known {
   readonly oid: number;
   readonly attnum: number;
   readonly type: string;
+  /** In mirrors of old nothing is said: values were clamped. */
+  readonly policy: string;
 }
 
 function known({ comment }: StandingColumn): Known | null {
-  const [, oid, attnum, type] = /^(\d+)\.(\d+) (.*)$/.exec(comment) ?? [];
-  return type === undefined ? null : { oid: Number(oid), attnum: Number(attnum), type };
+  const [, oid, attnum, policy = 'clamp', type] = /^(\d+)\.(\d+)(?:\.(\w+))? (.*)$/.exec(comment) ?? [];
+  return type === undefined ? null : { oid: Number(oid), attnum: Number(attnum), policy, type };
 }
 
 /**
@@ -135,20 +138,56 @@ function renamed(found: StandingColumn, isNameTaken: boolean, fitting: Fitting):
 function fitType(found: StandingColumn, { column, inKey, to }: Fitting): Fitted {
   const before = known(found)?.type ?? null;
   const from = before ?? found.type;
-  // What can hold NULL stays so.
-  const isNullable = nullableType(found.type) === found.type;
-  const wanted = isNullable ? { ...column, type: nullableType(column.type) } : column;
+  if (mustBeExact(found, column)) return { column: column.name, from: 'clamped', to: 'lossless' };
+  const wanted = stillNullable(found, column);
   const steps: MirrorStep[] = [{ kind: 'modify', column: wanted, from }];
+  const sourceBefore = before === to ? null : before;
   const sameType = found.type === wanted.type;
-  const sameSource = before === null || before === to;
-  if (sameType && sameSource) return { column: wanted, steps: [] };
-  const sameValues = sameSource ? sameBut(found.type, wanted.type) : isWidened(before, to);
-  return sameValues && (sameType || !inKey) ? { column: wanted, steps } : { column: column.name, from, to };
+  if (sameType && sourceBefore === null && isMarked(found, column)) return { column: wanted, steps: [] };
+  const fits = hasSameValues({ found, wanted, sourceBefore, to }) && (sameType || !inKey);
+  return fits ? { column: wanted, steps } : { column: column.name, from, to };
+}
+
+/** What can hold NULL stays so. */
+function stillNullable({ type }: StandingColumn, column: MirrorColumn): MirrorColumn {
+  return nullableType(type) === type ? { ...column, type: nullableType(column.type) } : column;
+}
+
+/** Whether the comment says what values may be. */
+function isMarked(found: StandingColumn, { policy }: MirrorColumn): boolean {
+  return isClamped(found) || policy !== 'clamp';
+}
+
+function mustBeExact(found: StandingColumn, { attnum, policy }: MirrorColumn): boolean {
+  return isClamped(found) && attnum !== undefined && policy === 'lossless';
 }
 
 /** The same type, NULL aside. */
 function sameBut(a: string, b: string): boolean {
   return nullableType(a) === nullableType(b);
+}
+
+/** Whether values may be clamped. The mark of it stays until the mirror is made anew; without one they were. */
+function isClamped(column: StandingColumn): boolean {
+  return (known(column)?.policy ?? 'clamp') === 'clamp';
+}
+
+interface TypeChange {
+  readonly found: StandingColumn;
+  readonly wanted: MirrorColumn;
+  /** null: the source's type is the same. */
+  readonly sourceBefore: string | null;
+  readonly to: string;
+}
+
+function hasSameValues({ found, wanted, sourceBefore, to }: TypeChange): boolean {
+  if (isString(found.type) !== isString(wanted.type)) return false;
+  return sourceBefore === null ? sameBut(found.type, wanted.type) : isWidened(sourceBefore, to);
+}
+
+/** Text and numbers of one source type are not the same value to ClickHouse. */
+function isString(type: string): boolean {
+  return type.includes('String');
 }
 
 const INTEGERS = ['smallint', 'integer', 'bigint'];

@@ -25,7 +25,7 @@ import {
 import { atView, createLookBackSql, historyView, lookBackComment, type LookBackView } from './ddl-history';
 import type { ImageForms } from './image-forms';
 import type { TargetTable } from './insert';
-import { isCounted, type MirrorLayout } from './mirror-layout';
+import { isCounted, shownName, type MirrorLayout } from './mirror-layout';
 import { planMirror, stepChange, type MirrorChange, type MirrorPlan, type StandingColumn } from './mirror-plan';
 import { mirrorShadows } from './mirror-shadow';
 import { recordSchemaChanges, type ShownBy } from './schema-changes';
@@ -208,7 +208,7 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     const shown = place.layout.columns.filter(({ name }) => visible.includes(name));
     const layout = { ...place.layout, columns: shown };
     const actual = await columnTypes(databases.views, place.name);
-    const same = actual.size === shown.length && shown.every(({ name, type }) => actual.get(name) === type);
+    const same = actual.size === shown.length && shown.every((column) => actual.get(shownName(column)) === column.type);
     if (!same) await clickhouse.command(createViewSql({ ...place, layout }));
     await ensureChangesView({ ...place, layout });
     for (const view of lookBackViews({ ...place, layout })) {

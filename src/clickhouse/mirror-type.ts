@@ -1,4 +1,5 @@
 /** Decides what a PostgreSQL column becomes in its table's mirror, and how its value stands in Debezium's JSON. */
+import type { Policy } from '../column-rules';
 import type { SourceColumn } from '../model';
 
 /**
@@ -48,6 +49,8 @@ export interface WireCodec {
   readonly width: number;
   readonly precision: number;
   readonly scale: number;
+  /** The column is String and has the value as PostgreSQL prints it, whatever its form. */
+  readonly asText?: true;
 }
 
 /**
@@ -80,8 +83,10 @@ export interface MirrorType {
   /** The column's type in ClickHouse. */
   readonly type: string;
   readonly codec: WireCodec;
-  /** `clamp`: a value may not fit; it is then the nearest that does, the same each time, and counted. */
-  readonly policy: 'exact' | 'clamp';
+  /** What becomes of a value that does not fit; `exact` where every value does. */
+  readonly policy: 'exact' | Policy;
+  /** A NULL that the type cannot hold: its default, named in `_nulls`; or `reject`. Absent where there is none. */
+  readonly nulls?: 'clamp' | 'reject';
 }
 
 interface ElementType extends MirrorType {
@@ -90,6 +95,8 @@ interface ElementType extends MirrorType {
 }
 
 const STRING = plain('String', 'text');
+/** Of more digits than any Decimal. */
+const LONG_DECIMAL: ElementType = { ...STRING, codec: { ...codec('decimal'), asText: true } };
 const EWKB = plain('String', 'ewkb');
 const JSON_TEXT = plain('String', 'json');
 
@@ -191,7 +198,7 @@ function numeric(modifier: number): ElementType {
   const scale = low > 1023 ? low - 2048 : low;
   // numeric(5,-2) holds whole numbers of up to seven digits; numeric(3,5) has five digits after the point.
   const digits = scale < 0 ? precision - scale : Math.max(precision, scale);
-  return digits > 76 ? STRING : decimal(digits, Math.max(scale, 0), 'clamp');
+  return digits > 76 ? LONG_DECIMAL : decimal(digits, Math.max(scale, 0), 'clamp');
 }
 
 function bits(base: string, modifier: number): ElementType {

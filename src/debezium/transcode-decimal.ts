@@ -6,7 +6,7 @@ import { decodeBase64, decoded } from './base64';
 import { skipValue } from './json-scan';
 import { isNumberByte, POWERS } from './transcode-number';
 import { fieldValue, readText } from './transcode-text';
-import { ascii, closingQuote, int64, MINUS, QUOTE, readInt64, type Tally, type ValueReader } from './transcode-value';
+import { ascii, closingQuote, int64, MINUS, QUOTE, readInt64, type Misfits, type ValueReader } from './transcode-value';
 
 const OPEN_OBJECT = 0x7b;
 
@@ -22,9 +22,9 @@ const NAMES_BELOW = new Set(['NEGATIVE_INFINITY', '-Infinity']);
  * scale are rounded half away from zero; what has too many whole digits becomes the largest or smallest value, NaN and
  * Infinity the largest; all of these are counted.
  */
-export function decimalReader({ precision, scale, notation, wireScale }: ImageCodec, tally: Tally): ValueReader {
+export function decimalReader({ precision, scale, notation, wireScale }: ImageCodec, misfits: Misfits): ValueReader {
   return (b, at, end, column) => {
-    const target: DecimalTarget = { fixed: column as FixedColumn, precision, scale, tally };
+    const target: DecimalTarget = { fixed: column as FixedColumn, precision, scale, misfits };
     if (b[at] === OPEN_OBJECT) return readScaled(b, at, end, target);
     if (b[at] !== QUOTE) return readNumber(b, at, end, target);
     const close = closingQuote(b, at + 1, end);
@@ -34,7 +34,7 @@ export function decimalReader({ precision, scale, notation, wireScale }: ImageCo
     if (!isNamed(b, at + 1)) return appendDecimal(b, at + 1, close, target) ? close + 1 : -1;
     const name = ascii(b, at + 1, close);
     if (!NAMES_ABOVE.has(name) && !NAMES_BELOW.has(name)) return -1;
-    tally.count++;
+    misfits.hit();
     appendLargest(target.fixed, precision, NAMES_BELOW.has(name));
     return close + 1;
   };
@@ -58,8 +58,14 @@ export function decimalTextReader({ notation, wireScale }: ImageCodec): ValueRea
       strings.appendText(plain);
       return close;
     }
-    if (notation !== 'unscaled') return readText(b, at, end, column);
     const close = closingQuote(b, at + 1, end);
+    if (notation !== 'unscaled') {
+      if (close < 0 || !isNamed(b, at + 1)) return readText(b, at, end, column);
+      const name = ascii(b, at + 1, close);
+      if (!NAMES_ABOVE.has(name) && !NAMES_BELOW.has(name)) return -1;
+      strings.appendText(NAMES_BELOW.has(name) ? '-Infinity' : name.toUpperCase() === 'NAN' ? 'NaN' : 'Infinity');
+      return close + 1;
+    }
     if (close <= at + 1 || !decodeBase64(b, at + 1, close)) return -1;
     strings.appendText(unscaledText(wireScale));
     return close + 1;
@@ -174,13 +180,13 @@ interface DecimalTarget {
   readonly fixed: FixedColumn;
   readonly precision: number;
   readonly scale: number;
-  readonly tally: Tally;
+  readonly misfits: Misfits;
 }
 
 /** Appends the plain decimal text [start, end); false if it is none. */
 // eslint-disable-next-line complexity -- one pass over the digits, with the cut at the scale
 function appendDecimal(b: Uint8Array, start: number, end: number, target: DecimalTarget): boolean {
-  const { fixed, precision, scale, tally } = target;
+  const { fixed, precision, scale, misfits } = target;
   const negative = b[start] === MINUS;
   let i = negative ? start + 1 : start;
   if (i >= end) return false;
@@ -198,9 +204,9 @@ function appendDecimal(b: Uint8Array, start: number, end: number, target: Decima
   const rest = fractionStart + kept;
   const altered = anyDigit(b, rest, end);
   const up = (b[rest] ?? 0) >= 0x35 && rest < end;
-  if (altered) tally.count++;
+  if (altered) misfits.hit();
   if (wholeDigits > precision - scale) {
-    if (!altered) tally.count++;
+    if (!altered) misfits.hit();
     appendLargest(fixed, precision, negative);
     return true;
   }

@@ -17,11 +17,12 @@ import {
   readTextOrObject,
   readUuid,
 } from './transcode-text';
+import { printDate, printInteger, printTimestamptz, timePrinter, timestampPrinter } from './transcode-printed';
 import { dateReader, timeReader, timestampReader, timestamptzReader, type TimeUnit } from './transcode-time';
-import type { Tally, ValueReader } from './transcode-value';
+import type { Misfits, ValueReader } from './transcode-value';
 
 /** The reader of one kind of value, into the column itself. */
-function valueReader(codec: ImageCodec, tally: Tally): ValueReader {
+function valueReader(codec: ImageCodec, misfits: Misfits): ValueReader {
   switch (codec.form) {
     case 'int':
       return codec.precision === 1 ? readUnsigned : intReader(codec.width);
@@ -36,15 +37,15 @@ function valueReader(codec: ImageCodec, tally: Tally): ValueReader {
     case 'hex':
       return codec.notation === 'base64' ? readBase64 : readHex;
     case 'date':
-      return dateReader(tally);
+      return dateReader(misfits, codec.width);
     case 'timestamp':
-      return timestampReader(tally, unitOf(codec));
+      return timestampReader(misfits, unitOf(codec), codec.scale);
     case 'timestamptz':
-      return timestamptzReader(tally);
+      return timestamptzReader(misfits, codec.scale);
     case 'time':
       return timeReader(unitOf(codec));
     case 'decimal':
-      return decimalReader(codec, tally);
+      return decimalReader(codec, misfits);
     case 'uuid':
       return readUuid;
     case 'bit':
@@ -62,6 +63,16 @@ function valueReader(codec: ImageCodec, tally: Tally): ValueReader {
   }
 }
 
+/** The readers of values into a String, as PostgreSQL prints them; other forms are text already. */
+const PRINTERS: Partial<Record<ImageCodec['form'], (codec: ImageCodec) => ValueReader>> = {
+  decimal: decimalTextReader,
+  date: () => printDate,
+  timestamp: (codec) => timestampPrinter(unitOf(codec)),
+  timestamptz: () => printTimestamptz,
+  time: (codec) => timePrinter(unitOf(codec)),
+  int: () => printInteger,
+};
+
 function textReader(codec: ImageCodec): ValueReader {
   const { notation } = codec;
   if (notation === 'duration') return readDuration;
@@ -75,8 +86,8 @@ function unitOf({ notation }: ImageCodec): TimeUnit {
 }
 
 /** The reader of a column's value other than null, its Nullable included. */
-export function columnReader({ type }: MirrorColumn, codec: ImageCodec, tally: Tally): ValueReader {
-  const value = valueReader(codec, tally);
+export function columnReader({ type }: MirrorColumn, codec: ImageCodec, misfits: Misfits): ValueReader {
+  const value = codec.asText ? (PRINTERS[codec.form]?.(codec) ?? readText) : valueReader(codec, misfits);
   if (codec.array) return arrayReader(value);
   if (!isNullable(type)) return value;
   return (b, at, end, column) => {

@@ -12,7 +12,7 @@ import {
   readInt64,
   setBig,
   setInt64,
-  type Tally,
+  type Misfits,
   type ValueReader,
 } from './transcode-value';
 
@@ -26,47 +26,62 @@ export const DATE_RANGE = { first: -25567, last: 120529 } as const;
 export const TIMESTAMP_RANGE = { firstSecond: -62135596800, lastSecond: 253402300799 } as const;
 
 /** Debezium's days for `infinity`: 3.6 streaming, any snapshot or array element, 3.7 streaming. */
-const INFINITE_DAYS = new Set([-2147472692, -622191234, 2146033979]);
+export const INFINITE_DAYS = new Set([-2147472692, -622191234, 2146033979]);
 
 /** No timestamp of PostgreSQL is before 4714 BC; Debezium's arithmetic wraps round for those near its upper end. */
-const FIRST_MICROSECOND_OF_POSTGRESQL = -211813488000000000;
+export const FIRST_MICROSECOND_OF_POSTGRESQL = -211813488000000000;
 /** Debezium's microseconds for `-infinity`: 3.6 and 3.7. */
 const MINUS_INFINITY = new Set([-9223372036832400000, -9223372036854775808]);
 
 const MICROSECONDS = 1000000;
 const SECONDS_OF_DAY = 86400;
 
-/** date: days since 1970-01-01, or ISO 8601 text. */
-export function dateReader(tally: Tally): ValueReader {
+/** What Date holds: 1970-01-01 to 2149-06-06. */
+const SHORT_DATE_RANGE = { first: 0, last: 65535 } as const;
+
+/** date: days since 1970-01-01, or ISO 8601 text. `width`: 2 for Date, 4 for Date32. */
+export function dateReader(misfits: Misfits, width: number): ValueReader {
+  const { first, last } = width === 2 ? SHORT_DATE_RANGE : DATE_RANGE;
   return (b, at, end, column) => {
-    const next = b[at] === QUOTE ? readIsoDate(b, at, end) : readInt64(b, at, end);
+    const next = readDays(b, at, end);
     if (next < 0) return -1;
     const days = INFINITE_DAYS.has(int64.value) ? Infinity : int64.value;
-    const held = Math.min(Math.max(days, DATE_RANGE.first), DATE_RANGE.last);
-    if (held !== days) tally.count++;
+    const held = Math.min(Math.max(days, first), last);
+    if (held !== days) misfits.hit();
     (column as FixedColumn).appendInt(held);
     return next;
   };
 }
 
+/** Days since 1970-01-01 into `int64`, those of infinities among them. Returns the index after the value. */
+export function readDays(b: Uint8Array, at: number, end: number): number {
+  return b[at] === QUOTE ? readIsoDate(b, at, end) : readInt64(b, at, end);
+}
+
 /** time: a count of `unit` since midnight, or ISO 8601 text. */
 export function timeReader(unit: TimeUnit): ValueReader {
   return (b, at, end, column) => {
-    const next = b[at] === QUOTE ? readIsoTime(b, at, end) : readCount(b, at, end, unit);
-    if (next < 0 || int64.value < 0 || int64.value > SECONDS_OF_DAY * MICROSECONDS) return -1;
+    const next = readTimeOfDay(b, at, end, unit);
+    if (next < 0) return -1;
     (column as FixedColumn).appendWords(int64.low, int64.high);
     return next;
   };
 }
 
+/** Microseconds since midnight into `int64`. Returns the index after the value. */
+export function readTimeOfDay(b: Uint8Array, at: number, end: number, unit: TimeUnit): number {
+  const next = b[at] === QUOTE ? readIsoTime(b, at, end) : readCount(b, at, end, unit);
+  return next < 0 || int64.value < 0 || int64.value > SECONDS_OF_DAY * MICROSECONDS ? -1 : next;
+}
+
 /** timestamp: a count of `unit` since 1970-01-01, or ISO 8601 text. */
-export function timestampReader(tally: Tally, unit: TimeUnit): ValueReader {
-  const iso = timestamptzReader(tally);
+export function timestampReader(misfits: Misfits, unit: TimeUnit, cut: number): ValueReader {
+  const iso = timestamptzReader(misfits, cut);
   return (b, at, end, column) => {
     if (b[at] === QUOTE) return iso(b, at, end, column);
     const next = readInt64(b, at, end);
     if (next < 0) return -1;
-    appendTimestamp(column as FixedColumn, secondOf(unit), tally);
+    appendTimestamp(column as FixedColumn, secondOf(unit), misfits, cut);
     return next;
   };
 }
@@ -103,7 +118,7 @@ function secondOf(unit: TimeUnit): number {
   return wholeSecond();
 }
 
-function floorDivide(value: bigint, by: bigint): bigint {
+export function floorDivide(value: bigint, by: bigint): bigint {
   return value / by - (value < 0n && value % by !== 0n ? 1n : 0n);
 }
 
@@ -151,30 +166,44 @@ function wholeSecond(): number {
 }
 
 /** timestamptz: ISO 8601 text in UTC or with an offset, years beyond four digits with a sign, or infinity. */
-export function timestamptzReader(tally: Tally): ValueReader {
+export function timestamptzReader(misfits: Misfits, cut: number): ValueReader {
   return (b, at, end, column) => {
-    if (b[at] !== QUOTE) return -1;
-    const close = closingQuote(b, at + 1, end);
-    if (close < 0 || !readIso(b, at + 1, close)) return -1;
+    const next = readInstant(b, at, end);
+    if (next < 0) return -1;
     const second = iso.second;
     if (Math.abs(second) < 9e9) setInt64(second * MICROSECONDS + iso.microsecond);
     else if (Number.isFinite(second)) setBig(BigInt(second) * 1000000n + BigInt(iso.microsecond));
-    appendTimestamp(column as FixedColumn, second, tally);
-    return close + 1;
+    appendTimestamp(column as FixedColumn, second, misfits, cut);
+    return next;
   };
 }
 
-/** Appends `int64`, or the end of the range that `second` is beyond. */
-function appendTimestamp(column: FixedColumn, second: number, tally: Tally): void {
+/** ISO 8601 text of an instant into `iso`. Returns the index after the value. */
+export function readInstant(b: Uint8Array, at: number, end: number): number {
+  if (b[at] !== QUOTE) return -1;
+  const close = closingQuote(b, at + 1, end);
+  return close < 0 || !readIso(b, at + 1, close) ? -1 : close + 1;
+}
+
+/** Appends `int64` without its last `cut` digits, or the end of the range that `second` is beyond. */
+function appendTimestamp(column: FixedColumn, second: number, misfits: Misfits, cut: number): void {
   const { firstSecond, lastSecond } = TIMESTAMP_RANGE;
   if (second < firstSecond) {
-    tally.count++;
+    misfits.hit();
     setInt64Seconds(firstSecond, 0);
   } else if (second > lastSecond) {
-    tally.count++;
+    misfits.hit();
     setInt64Seconds(lastSecond, MICROSECONDS - 1);
   }
+  if (cut > 0) cutDigits(cut, misfits, second >= firstSecond && second <= lastSecond);
   column.appendWords(int64.low, int64.high);
+}
+
+function cutDigits(cut: number, misfits: Misfits, isInRange: boolean): void {
+  const micros = bigInt64();
+  const held = floorDivide(micros, 10n ** BigInt(cut));
+  if (isInRange && held * 10n ** BigInt(cut) !== micros) misfits.hit();
+  setBig(held);
 }
 
 function setInt64Seconds(second: number, microsecond: number): void {
@@ -182,7 +211,7 @@ function setInt64Seconds(second: number, microsecond: number): void {
 }
 
 /** The instant read last by `readIso`; `second` is infinite for the infinities. */
-const iso = { second: 0, microsecond: 0 };
+export const iso = { second: 0, microsecond: 0 };
 /** Where `readDigits` stopped. */
 let cursor = 0;
 

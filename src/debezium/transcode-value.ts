@@ -7,9 +7,9 @@ import type { Column } from '../clickhouse/column-contract';
  */
 export type ValueReader = (b: Uint8Array, at: number, end: number, column: Column) => number;
 
-/** Counts the values of one column that did not fit and were altered by its policy. */
-export interface Tally {
-  count: number;
+/** Told of each value of one column that does not fit its type; the nearest that does is appended then. */
+export interface Misfits {
+  hit(): void;
 }
 
 export const QUOTE = 0x22;

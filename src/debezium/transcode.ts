@@ -8,7 +8,7 @@ import type { ImageCodec } from '../clickhouse/mirror-type';
 import { skipSpace, skipString, skipValue, textOf } from './json-scan';
 import { columnReader, isNullable } from './transcode-readers';
 import { startsWith } from './transcode-text';
-import { isNull, QUOTE, type Tally, type ValueReader } from './transcode-value';
+import { isNull, QUOTE, type Misfits, type ValueReader } from './transcode-value';
 
 /** What became of an image: it is a row now. */
 export const TRANSCODED = 0;
@@ -16,7 +16,9 @@ export const TRANSCODED = 0;
 export const UNKNOWN_FIELD = 1;
 /** A value has a form that its column does not understand: `failedColumn` names it. */
 export const UNREADABLE = 2;
-export type Outcome = typeof TRANSCODED | typeof UNKNOWN_FIELD | typeof UNREADABLE;
+/** A value of `failedColumn` does not fit its type, and its policy is not to clamp it. */
+export const UNFIT = 3;
+export type Outcome = typeof TRANSCODED | typeof UNKNOWN_FIELD | typeof UNREADABLE | typeof UNFIT;
 
 /** The columns that rows are appended to. */
 export interface TranscodedRows {
@@ -35,8 +37,10 @@ export interface Transcoder {
   append(bytes: Uint8Array, start: number, end: number, rows: TranscodedRows, withheld?: ReadonlySet<string>): Outcome;
   /** As `append`, but reads the key columns only: the others get their default and are not named. Takes record keys too. */
   appendKey(bytes: Uint8Array, start: number, end: number, rows: TranscodedRows): Outcome;
-  /** Per column of the layout, how many values did not fit and were altered. Set `count` to 0 after reading it. */
-  readonly clamped: readonly Tally[];
+  /** By column of the layout, how many values were clamped since the last call; null where none was. */
+  takeClamped(): Float64Array | null;
+  /** Whether values that are clamped count: those of an old image were counted when they were new. */
+  counts: boolean;
   /** The column or field of the last outcome that was not `TRANSCODED`; empty if the image itself is no object. */
   readonly failedColumn: string;
 }
@@ -68,7 +72,11 @@ const COMMA = 0x2c;
 const NOTHING = new Uint8Array(0);
 
 class ImageTranscoder implements Transcoder {
-  readonly clamped: readonly Tally[];
+  counts = true;
+  /** The column of a value of the present row that must not be clamped; -1 for none. */
+  unfit = -1;
+  clamped: Float64Array | null = null;
+  private readonly misfits: readonly ColumnMisfits[];
   failedColumn = '';
   private readonly names: readonly string[];
   private readonly nullNames: readonly Uint8Array[];
@@ -93,15 +101,18 @@ class ImageTranscoder implements Transcoder {
     const count = layout.columns.length;
     this.names = layout.columns.map(({ name }) => name);
     this.nullNames = this.names.map((name) => Buffer.from(name, 'utf8'));
-    this.clamped = layout.columns.map(() => ({ count: 0 }));
+    this.misfits = layout.columns.map(
+      ({ policy, nulls }, i) =>
+        new ColumnMisfits(this, i, { clamps: policy === 'clamp' || policy === 'exact', nulls, count }),
+    );
     this.readers = layout.columns.map((column, i) =>
-      columnReader(column, codecs.get(column.name) ?? profileCodec(column.codec), this.clamped[i] ?? { count: 0 }),
+      columnReader(column, codecs.get(column.name) ?? profileCodec(column.codec), this.misfits[i] as ColumnMisfits),
     );
     this.missing = layout.columns.map(({ missing }) =>
       missing === undefined || missing === 'null' ? null : Buffer.from(missing, 'utf8'),
     );
     this.missingReaders = layout.columns.map((column, i) =>
-      columnReader(column, profileCodec(column.codec), this.clamped[i] ?? { count: 0 }),
+      columnReader(column, profileCodec(column.codec), this.misfits[i] as ColumnMisfits),
     );
     this.holdsNull = layout.columns.map(({ type }) => isNullable(type));
     this.fields = layout.fields.map(({ name, column }) => ({
@@ -131,15 +142,26 @@ class ImageTranscoder implements Transcoder {
     const { columns, nulls } = rows;
     const before = nulls.rows;
     this.run++;
-    const outcome = this.readFields(b, start, end, rows, skip);
+    this.unfit = -1;
+    let outcome = this.readFields(b, start, end, rows, skip);
     if (outcome === TRANSCODED) {
       this.fillMissing(rows, skip);
-      nulls.endRow();
-      return outcome;
+      if (this.unfit < 0) {
+        nulls.endRow();
+        return outcome;
+      }
+      this.failedColumn = this.names[this.unfit] ?? '';
+      outcome = UNFIT;
     }
     for (const column of columns) column.rewind(before);
     nulls.rewind(before);
     return outcome;
+  }
+
+  takeClamped(): Float64Array | null {
+    const { clamped } = this;
+    this.clamped = null;
+    return clamped;
   }
 
   private readFields(b: Uint8Array, start: number, end: number, rows: TranscodedRows, skip: Uint8Array): Outcome {
@@ -169,6 +191,7 @@ class ImageTranscoder implements Transcoder {
           i = skipValue(b, i, end);
         } else if (isNull(b, i, end)) {
           this.appendNull(at, column, nulls);
+          if (this.holdsNull[at] !== true) this.misfits[at]?.hitNull();
           i += 4;
         } else i = (this.readers[at] as ValueReader)(b, i, end, column);
       }
@@ -223,4 +246,45 @@ class ImageTranscoder implements Transcoder {
 
 function atEnd(b: Uint8Array, at: number, end: number): Outcome {
   return skipSpace(b, at, end) === end ? TRANSCODED : UNREADABLE;
+}
+
+/** What the columns of a transcoder met. */
+type Found = Pick<ImageTranscoder, 'counts' | 'unfit' | 'clamped'>;
+
+interface MisfitRules {
+  readonly clamps: boolean;
+  readonly nulls: 'clamp' | 'reject' | undefined;
+  /** Columns of the layout. */
+  readonly count: number;
+}
+
+/** Nothing is done here for values that fit. */
+class ColumnMisfits implements Misfits {
+  private readonly found: Found;
+  private readonly column: number;
+  private readonly rules: MisfitRules;
+
+  constructor(found: Found, column: number, rules: MisfitRules) {
+    this.found = found;
+    this.column = column;
+    this.rules = rules;
+  }
+
+  hit(): void {
+    this.met(this.rules.clamps);
+  }
+
+  hitNull(): void {
+    if (this.rules.nulls !== undefined) this.met(this.rules.nulls === 'clamp');
+  }
+
+  private met(isClamped: boolean): void {
+    if (!isClamped) {
+      this.found.unfit = this.column;
+      return;
+    }
+    if (!this.found.counts) return;
+    const counts = (this.found.clamped ??= new Float64Array(this.rules.count));
+    counts[this.column] = (counts[this.column] ?? 0) + 1;
+  }
 }

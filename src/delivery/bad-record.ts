@@ -14,6 +14,7 @@ const WORDS: Record<BadRecordCode, string> = {
     'The schema that the record was written with is not one of Avro that Kafka Connect writes, or its number may mean two.',
   VALUE_UNREADABLE:
     'The change is in changes, but not in the mirror: a value has a form that its column does not have.',
+  VALUE_REJECTED: 'The change is in changes, but not in the mirror: a value does not fit the type of its column.',
   VALUE_UNRESOLVED: 'The change is in changes, but not in the mirror: a withheld (TOAST) value is nowhere to be found.',
 };
 

@@ -1,12 +1,14 @@
 /** Reads the images of a table's share of a block, and of `changes`, into rows and events; keeps what could not be read. */
 import type { StringColumn } from '../clickhouse/column-string';
+import { isLossless } from '../clickhouse/mirror-layout';
 import type { TruthEvent } from '../clickhouse/truth-look-ups';
-import { TRANSCODED, UNKNOWN_FIELD, type Transcoder } from '../debezium/transcode';
+import { TRANSCODED, UNFIT, UNKNOWN_FIELD, type Outcome, type Transcoder } from '../debezium/transcode';
 import { OP } from '../model';
 import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
 import type { FoldEvent } from '../plan/fold';
 import { MirrorRows, type RowOrigin } from '../plan/mirror-rows';
 import type { EventPlace } from '../plan/table-versions';
+import { Clamped } from './policy-uses';
 import type { MirroredTable } from './ports';
 import { readByGuess } from './table-past';
 import { imageOf } from './truth-events';
@@ -53,6 +55,8 @@ interface What {
   readonly present: boolean;
   /** Columns whose value is withheld, by their names in the image. */
   readonly names: readonly string[];
+  /** Values of an event of the block count where they are clamped; those of `changes` counted before. */
+  readonly counts: boolean;
 }
 
 /** Reads images into rows and turns them into events; keeps what could not be read. */
@@ -61,7 +65,11 @@ export class ImageReader {
   readonly bad: BadRecord[] = [];
   /** A field that the layout does not know; null while there is none. */
   unknownField: string | null = null;
+  /** A column that must become text before the block can be written: a value does not fit, and nothing may be lost. */
+  tooNarrow: string | null = null;
+  readonly clamped = new Clamped();
   private failedColumn = '';
+  private failure: Outcome = TRANSCODED;
   private readonly share: TableShare;
   private readonly at: LookedAt;
 
@@ -80,10 +88,10 @@ export class ImageReader {
     const place = { lsn: block.lsn(row), txId: block.txIds[row] ?? -1 };
     const transcoder = this.share.transcoders[block.wireSchemaOf[row] ?? 0];
     const image = { transcoder, bytes: source.bytes, start: source.start(row), end: source.end(row) };
-    const read = this.readAt(image, place, { present, names });
+    const read = this.readAt(image, place, { present, names, counts: true });
     if (read === 'gone') return null;
     if (read !== null) return this.event(originOf(block, row), present, read);
-    this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.failedColumn));
+    this.bad.push(this.failed(block.offsets[row] ?? 0));
     return null;
   }
 
@@ -92,7 +100,7 @@ export class ImageReader {
     const present = truth.op !== 'd';
     const bytes = Buffer.from(imageOf(truth), 'utf8');
     const image = { transcoder: this.share.table.readers.of(truth.wire), bytes, start: 0, end: bytes.length };
-    const read = this.readAt(image, truth, { present, names: truth.unavailable });
+    const read = this.readAt(image, truth, { present, names: truth.unavailable, counts: false });
     return read === null || read === 'gone' ? null : this.event(truth, present, read);
   }
 
@@ -103,10 +111,17 @@ export class ImageReader {
     const place = { lsn: block.lsn(row), txId: block.txIds[row] ?? -1 };
     const transcoder = this.share.transcoders[block.wireSchemaOf[row] ?? 0];
     const image = { transcoder, bytes: images.bytes, start: images.start(row), end: images.end(row) };
-    const read = this.readAt(image, place, { present: true, names: [] });
-    if (read === null) this.bad.push(this.badAt(block.offsets[row] ?? 0, 'VALUE_UNREADABLE', this.failedColumn));
+    const read = this.readAt(image, place, { present: true, names: [], counts: which === 'after' });
+    if (read === null) this.bad.push(this.failed(block.offsets[row] ?? 0));
     if (read === null || read === 'gone') return null;
     return { image: this.rows.rowCount - 1, origin: originOf(block, row) };
+  }
+
+  private failed(offset: number): BadRecord {
+    if (this.failure !== UNFIT) return this.badAt(offset, 'VALUE_UNREADABLE', this.failedColumn);
+    const column = this.share.table.layout.columns.find(({ name }) => name === this.failedColumn);
+    const note = `its type in ClickHouse is ${column?.type ?? ''}, its policy reject`;
+    return { ...this.badAt(offset, 'VALUE_REJECTED', this.failedColumn), note };
   }
 
   badAt(offset: number, code: BadRecord['code'], column: string): BadRecord {
@@ -140,12 +155,16 @@ export class ImageReader {
     });
   }
 
-  private read({ transcoder, bytes, start, end }: ImageRange, { present, names }: What): true | null {
+  private read({ transcoder, bytes, start, end }: ImageRange, { present, names, counts }: What): true | null {
     if (transcoder === undefined) return null;
+    transcoder.counts = counts;
     const outcome = present
       ? transcoder.append(bytes, start, end, this.rows, names.length === 0 ? undefined : new Set(names))
       : transcoder.appendKey(bytes, start, end, this.rows);
     this.failedColumn = transcoder.failedColumn;
+    this.clamped.add(transcoder);
+    this.failure = outcome;
+    if (outcome === UNFIT && isLossless(this.share.table.layout, this.failedColumn)) this.tooNarrow = this.failedColumn;
     if (outcome === UNKNOWN_FIELD) this.unknownField = this.failedColumn;
     return outcome === TRANSCODED ? true : null;
   }

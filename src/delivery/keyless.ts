@@ -82,6 +82,7 @@ export async function buildCounted(
     .filter((row) => at.redelivered[row] !== 1 && (at.block.offsets[row] ?? 0) >= above)
     .flatMap((row) => countedOf(at.block, row, images));
   if (images.unknownField !== null) return { kind: 'stale', field: images.unknownField };
+  if (images.tooNarrow !== null) return { kind: 'too-narrow', column: images.tooNarrow };
   const signed = await countOver(images.rows, counted, {
     layout: share.table.layout,
     target: share.table,
@@ -91,7 +92,7 @@ export async function buildCounted(
     counts: 'new',
     ports,
   });
-  return { kind: 'built', signed, bad: images.bad };
+  return { kind: 'built', signed, bad: images.bad, clamped: images.clamped.uses(share.table) };
 }
 
 /** What an event takes away and what it brings. */

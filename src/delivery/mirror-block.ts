@@ -4,6 +4,7 @@ import type { LookUps } from '../clickhouse/look-ups';
 import type { TableOf } from '../clickhouse/truth-look-ups';
 import { TRANSCODED, UNKNOWN_FIELD, UNREADABLE, type Outcome } from '../debezium/transcode';
 import { OP } from '../model';
+import type { PolicyUse } from '../column-rules';
 import type { BadRecord } from '../plan/change-block';
 import { foldOver, type FoldEvent } from '../plan/fold';
 import { workspaceOf } from '../plan/block-workspace';
@@ -12,12 +13,20 @@ import type { Mode } from '../plan/mode';
 import { isTruncated } from '../plan/truncation';
 import { eventsOfChangesFor, findCarrier, type Carrier, type EventSource } from './carrier';
 import { ImageReader, type LookedAt, type TableShare } from './image-reader';
+import { Clamped } from './policy-uses';
 import type { MirroredTable } from './ports';
 
-/** `stale`: an image has this field, which the layout does not know. `unfit`: an image cannot be appended, so the block must merge. */
+/** `stale`: an image has this field, which the layout does not know. `unfit`: an image cannot be appended, so the block must
+ *  merge. `too-narrow`: this column must become text first. */
 export type Built =
-  | { readonly kind: 'built'; readonly signed: SignedRows; readonly bad: readonly BadRecord[] }
+  | {
+      readonly kind: 'built';
+      readonly signed: SignedRows;
+      readonly bad: readonly BadRecord[];
+      readonly clamped: readonly PolicyUse[];
+    }
   | { readonly kind: 'stale'; readonly field: string }
+  | { readonly kind: 'too-narrow'; readonly column: string }
   | { readonly kind: 'unfit' };
 
 interface CurrentRows {
@@ -33,6 +42,7 @@ export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, po
       ? await mergeEvents(share, at, images, ports.lookUps)
       : await reconcileEvents(share, at, images, ports.lookUps);
   if (images.unknownField !== null) return { kind: 'stale', field: images.unknownField };
+  if (images.tooNarrow !== null) return { kind: 'too-narrow', column: images.tooNarrow };
   const rowOfKey = new Map(events.map(({ key, image }) => [key, image]));
   const standing = await ports.currentRows(share.table, images.rows, [...rowOfKey.values()]);
   const byKey = new Map<string, number>();
@@ -46,7 +56,7 @@ export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, po
   const lost = unresolved.map((event) =>
     images.badAt(event.origin.offset, 'VALUE_UNRESOLVED', withheldNames(share, event)),
   );
-  return { kind: 'built', signed, bad: [...images.bad, ...lost] };
+  return { kind: 'built', signed, bad: [...images.bad, ...lost], clamped: images.clamped.uses(share.table) };
 }
 
 /** Whether some image may be of an earlier version of the table, so that each must be looked at. */
@@ -66,6 +76,7 @@ function append({ table, rows, transcoders }: TableShare, { block, redelivered }
   const take = (images: StringColumn, row: number, sign: 1 | -1): Outcome => {
     transcoder = transcoders[block.wireSchemaOf[row] ?? 0];
     if (transcoder === undefined) return UNREADABLE;
+    transcoder.counts = sign === 1;
     const outcome = transcoder.append(images.bytes, images.start(row), images.end(row), signed.rows);
     if (outcome !== TRANSCODED) return outcome;
     origin.offset = block.offsets[row] ?? 0;
@@ -80,10 +91,18 @@ function append({ table, rows, transcoders }: TableShare, { block, redelivered }
     let outcome: Outcome = TRANSCODED;
     if (block.ops[row] === OP.u || block.ops[row] === OP.d) outcome = take(block.before, row, -1);
     if (outcome === TRANSCODED && block.ops[row] !== OP.d) outcome = take(block.after, row, 1);
+    if (outcome === TRANSCODED) continue;
+    clampedBy(transcoders);
     if (outcome === UNKNOWN_FIELD) return { kind: 'stale', field: transcoder?.failedColumn ?? '' };
-    if (outcome !== TRANSCODED) return { kind: 'unfit' };
+    return { kind: 'unfit' };
   }
-  return { kind: 'built', signed, bad: [] };
+  return { kind: 'built', signed, bad: [], clamped: clampedBy(transcoders).uses(table) };
+}
+
+function clampedBy(transcoders: TableShare['transcoders']): Clamped {
+  const clamped = new Clamped();
+  for (const transcoder of transcoders) if (transcoder !== undefined) clamped.add(transcoder);
+  return clamped;
 }
 
 /** Every event of the block in offset order, to be folded over what stands. */

@@ -95,6 +95,8 @@ export interface Tables {
    * the catalogue does not know either belongs to a column that was dropped; it is ignored from then on.
    */
   refresh(table: BlockTable, field: string): void;
+  /** A value does not fit the column, and its policy is `lossless`: the next \`open\` has it as text, once its mirror is made anew. */
+  widen(table: BlockTable, column: string): Promise<void>;
   /** Reads catalogue and mirror again before the next `open`: the mirror has other columns, another process altered it. */
   reopen(table: BlockTable): void;
   /** Makes the mirrors again that are not among the tables that stand, by name: no insert would say so while nothing changes. */

@@ -1,17 +1,17 @@
 /** Step 0 of a block: look first, decide, and compute every insert before anything is announced. Writes nothing. */
 import type { GuardedInsert, TargetTable } from '../clickhouse/insert';
-import { HASH_COLUMN, isCounted } from '../clickhouse/mirror-layout';
+import { isCounted } from '../clickhouse/mirror-layout';
 import { ForeignColumns } from '../clickhouse/native';
 import { quoteText } from '../clickhouse/quote';
 import { withheldColumns } from '../debezium/withheld';
-import { OP, type TopicPartition } from '../model';
+import { OP } from '../model';
+import type { PolicyUse } from '../column-rules';
 import { MAX_BLOCK_OFFSETS } from '../plan/assignment';
 import { auditRows, FORGOTTEN, quarantineRows, type AuditRows, type BlockColumns } from '../plan/audit-rows';
 import { workspaceOf } from '../plan/block-workspace';
 import { eventIdentity, type BadRecord, type BlockTable, type ChangeBlock } from '../plan/change-block';
 import { isDoubtful, type PartitionMarks } from '../plan/marks';
 import { appendableReads, chooseMode, type Mode, type SnapshotState } from '../plan/mode';
-import type { SignedRows } from '../plan/mirror-rows';
 import { judge, needTwins, type Watermark } from '../plan/position';
 import { withheldRows } from '../plan/withheld-rows';
 import { describeBad } from './bad-record';
@@ -19,6 +19,8 @@ import { markForgotten, withoutForgotten } from './forgotten-rows';
 import type { LookedAt, TableShare } from './image-reader';
 import { buildCounted, countedFrom } from './keyless';
 import { buildShare, type Built } from './mirror-block';
+import { insertOf, mirrorColumns, mirrorInsert } from './mirror-insert';
+import { rejectedIn } from './policy-uses';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable, RowWire, TableNeed } from './ports';
 
 /** What the delivery knows of a partition when it prepares a block. */
@@ -60,6 +62,8 @@ export interface Prepared {
   readonly bad: readonly BadRecord[];
   /** Those, and what is there already. */
   readonly unread: readonly BadRecord[];
+  /** Values of the block that did not fit their columns. */
+  readonly policies: readonly PolicyUse[];
   readonly rowCount: number;
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
@@ -124,6 +128,7 @@ export async function prepareBlock(
     modes: shares.map(({ table, mode }) => ({ table: table.name, mode })),
     bad,
     unread,
+    policies: [...shares.flatMap(({ clamped }) => clamped), ...rejectedIn(bad)],
     rowCount: audit.rowCount,
     watermark: after,
     snapshot: reads.after,
@@ -193,6 +198,7 @@ interface BuiltShare {
   readonly mode: Mode;
   readonly rows: BlockColumns;
   readonly bad: readonly BadRecord[];
+  readonly clamped: readonly PolicyUse[];
   /** What stands from below this offset is to be removed; null for nothing. */
   readonly emptied: number | null;
 }
@@ -251,9 +257,17 @@ async function buildOne(
     const { built } = written;
     if (built.kind === 'built')
       return [
-        { table, mode: written.mode, rows: mirrorColumns(built.signed), bad: built.bad, emptied: written.emptied },
+        {
+          table,
+          mode: written.mode,
+          rows: mirrorColumns(built.signed),
+          bad: built.bad,
+          emptied: written.emptied,
+          clamped: built.clamped,
+        },
       ];
     if (built.kind === 'stale') ports.tables.refresh(of.source, built.field);
+    if (built.kind === 'too-narrow') await ports.tables.widen(of.source, built.column);
     opened[of.index] = await ports.tables.open(of.source, needOf(block, of.index, context));
   }
 }
@@ -280,37 +294,10 @@ async function writeShare(
   return { built: await buildShare(share, 'merge', looked, ports), mode: 'merge', emptied: null };
 }
 
-/** Signed rows as the columns of a mirror, without `_topic` and `_partition`. */
-export function mirrorColumns(signed: SignedRows): BlockColumns {
-  const { rows, sign, offset, commitLsn, lsn, commitTs } = signed;
-  const columns = rows.columns.map((column, index) => ({ name: rows.shape.columns[index]?.name ?? '', column }));
-  const meta = {
-    _sign: sign,
-    _offset: offset,
-    _commit_lsn: commitLsn,
-    _lsn: lsn,
-    _commit_ts: commitTs,
-    _nulls: rows.nulls,
-  };
-  return {
-    columns: [...columns, ...Object.entries(meta).map(([name, column]) => ({ name, column }))],
-    rowCount: signed.rowCount,
-  };
-}
-
 /** One value for the whole block travels in the statement, once. */
 function asConstant([name, value]: AuditRows['uniform'][number]): readonly [string, string] {
   if (typeof value === 'string') return [name, quoteText(value)];
   return [name, typeof value === 'object' ? '[]' : String(value)];
-}
-
-function insertOf(
-  rows: BlockColumns,
-  table: TargetTable,
-  constants: readonly (readonly [string, string])[],
-  token: string,
-): GuardedInsert {
-  return { table, columns: rows.columns, rowCount: rows.rowCount, constants, token, keepOrderWithin: null };
 }
 
 function truncatesOf(block: ChangeBlock, opened: readonly OpenTable[], redelivered: Uint8Array): Truncate[] {
@@ -321,19 +308,4 @@ function truncatesOf(block: ChangeBlock, opened: readonly OpenTable[], redeliver
       truncated.push({ table, below: block.offsets[row] ?? 0 });
   }
   return truncated;
-}
-
-/** An insert into a mirror, where rows with one key must stay in order: −1 before +1, older before newer. */
-export function mirrorInsert(
-  rows: BlockColumns,
-  { layout, target }: Pick<MirroredTable, 'layout' | 'target'>,
-  of: TopicPartition,
-  token: string,
-): GuardedInsert {
-  const constants = [
-    ['_topic', quoteText(of.topic)],
-    ['_partition', String(of.partition)],
-  ] as const;
-  const key = isCounted(layout) ? [HASH_COLUMN] : layout.key.map((index) => layout.columns[index]?.name ?? '');
-  return { ...insertOf(rows, target, constants, token), keepOrderWithin: key };
 }

@@ -7,7 +7,7 @@ import { MirrorRows, type SignedRows } from '../plan/mirror-rows';
 import { isTruncated, ownTruncate, type Truncation } from '../plan/truncation';
 import { machineryTable } from './assign';
 import { countOver, type Counted } from './keyless';
-import { mirrorColumns, mirrorInsert } from './prepare';
+import { mirrorColumns, mirrorInsert } from './mirror-insert';
 import type { DeliveryPorts } from './ports';
 import type { EarlierImages } from './table-past';
 import { createTruthReader, eventsOfTruths, type TruthReader } from './truth-events';

@@ -8,7 +8,7 @@ import { MirrorRows } from '../plan/mirror-rows';
 import { placeName } from '../plan/replay';
 import { isTruncated, ownTruncate, type Truncation } from '../plan/truncation';
 import { machineryTable } from './assign';
-import { mirrorColumns, mirrorInsert } from './prepare';
+import { mirrorColumns, mirrorInsert } from './mirror-insert';
 import { MirrorOutdated, type DeliveryLimits, type DeliveryPorts, type MirroredTable } from './ports';
 import { placesOf, type Membership } from './table-rebuild';
 import { REPAIR_SECONDS } from './repair-notice';

@@ -59,7 +59,7 @@ export async function retryQuarantine(
 
 /** The envelope could be opened, so `changes` has the record: it was a value that could not be read. */
 function isInChanges(record: QuarantinedRecord | undefined): boolean {
-  return record?.code === 'VALUE_UNREADABLE' || record?.code === 'VALUE_UNRESOLVED';
+  return record !== undefined && ['VALUE_UNREADABLE', 'VALUE_UNRESOLVED', 'VALUE_REJECTED'].includes(record.code);
 }
 
 /** Records of `changes` near to each other, together; the others one by one. */

@@ -1,10 +1,12 @@
 /** What PostgreSQL's catalogue says of a table, now and at the looks before: how its mirror is laid out, and for which events that holds. */
+import { choicesOf, type ColumnRules } from '../column-rules';
 import { ERROR_CODES, ServiceError, type TableCode } from '../errors';
 import type { Emit } from '../events';
 import { mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
 import { tableName, type SourceTable } from '../model';
 import type { TableVersion } from '../plan/table-versions';
 import { patiently } from './patience';
+import { readWidened, rememberWidened } from './widened';
 import { readPast, rememberVersion, withUnknown, type Memory } from './table-past';
 
 /** PostgreSQL's catalogue. */
@@ -39,6 +41,8 @@ export interface TableKnowledge {
    * catalogue is what it was last: its events may still be under way. Waits while PostgreSQL is away.
    */
   of(table: TableName, before: Look | null): Promise<{ known: Known | TableCode; look: Look | null }>;
+  /** From now on the column is text where its policy is `lossless`. */
+  widen(table: TableName, column: string): Promise<void>;
   /** Whether nothing was altered since `look`, for events up to an LSN. PostgreSQL away: what is known must do. */
   isCurrent(table: TableName, look: Look | null, upTo: number): Promise<boolean>;
 }
@@ -51,11 +55,12 @@ export interface TableKnowledgeOptions {
   readonly catalogue: Catalogue | null;
   /** Where the versions of tables are remembered. */
   readonly memory: Memory;
+  readonly rules: ColumnRules;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-export function tableKnowledge({ catalogue, memory, emit, signal }: TableKnowledgeOptions): TableKnowledge {
+export function tableKnowledge({ catalogue, memory, rules, emit, signal }: TableKnowledgeOptions): TableKnowledge {
   const waiting = { signal, emit };
   let askAgainAt = 0;
   return {
@@ -69,9 +74,14 @@ export function tableKnowledge({ catalogue, memory, emit, signal }: TableKnowled
       const versions =
         source === null ? past : await patiently(() => rememberVersion(memory, source, past, seen), waiting);
       if (past.length > 0 && versions !== past) sayUnknown(versions, current, emit);
-      const layout = mirrorLayout(newestOf(versions, current));
+      const widened = await patiently(() => readWidened(memory, table), waiting);
+      const layout = mirrorLayout(newestOf(versions, current), choicesOf(rules, table, widened));
       if ('code' in layout) return { known: layout.code, look };
       return { known: { layout: withUnknown(layout, versions), source: current, versions }, look };
+    },
+    async widen(table, column) {
+      if (await patiently(() => rememberWidened(memory, table, column), waiting))
+        emit({ tag: 'column-widened', table: tableName(table), column });
     },
     async isCurrent({ schema, name }, look, upTo) {
       if (catalogue === null || look === null || upTo <= look.lsn || performance.now() < askAgainAt) return true;

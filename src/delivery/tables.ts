@@ -14,6 +14,7 @@ import { patiently } from './patience';
 import { MirrorOutdated, type OpenTable, type Tables, type TakeTable } from './ports';
 import { createTableLeases } from './table-leases';
 import type { Known, Look, TableKnowledge } from './table-knowledge';
+import { ColumnTooNarrow } from './widened';
 import { earlierImages, type EarlierImages } from './table-past';
 import { formsOf, tableWires, type MirrorWires, type TableWiresOptions } from './table-wires';
 
@@ -56,6 +57,8 @@ const REASONS: Record<TableCode, string> = {
     'its rows come under another name: by its leaves, or by the partitioned table that it is a leaf of, as the publication says',
   TABLE_UNKNOWN: 'PostgreSQL has no such table (any more), so its types are not known',
   TABLE_NAME_TAKEN: 'the name of its view is taken in ClickHouse; give it another with ROUTES',
+  TABLE_RULE_WRONG:
+    'its rules give a column a type that its values cannot have, or a name that another column has (docs/types.md)',
   TABLE_COLUMN_RESERVED:
     'it has a column with the name of a column of the mirror itself (_sign, _offset and the like), or arrays that ClickHouse would take for one Nested column (a.b, a.c)',
 };
@@ -177,15 +180,26 @@ export function createTables({ knowledge, store, wires, modes, routes, fill, emi
     take: TakeTable | null = null,
   ): Entry => {
     const ignored = before?.ignored ?? new Set<string>();
-    const found = (async () => knowledge.of(table, (await before?.look) ?? null))();
-    const opened = found.then(({ known }) =>
+    const find = async (): ReturnType<TableKnowledge['of']> => knowledge.of(table, (await before?.look) ?? null);
+    const open = ({ known }: Awaited<ReturnType<TableKnowledge['of']>>): Promise<OpenTable> =>
       openTable(
         table,
         typeof known === 'string' ? known : { ...known, layout: ignoreFields(known.layout, ignored) },
         shownBy,
         take,
-      ),
-    );
+      );
+    const found = find();
+    const opened = found.then(async (first) => {
+      for (let now = first; ; now = await find()) {
+        try {
+          return await open(now);
+        } catch (error) {
+          // Met while a new mirror was filled; each column becomes text once.
+          if (!(error instanceof ColumnTooNarrow)) throw error;
+          await knowledge.widen(table, error.column);
+        }
+      }
+    });
     const look = found.then((result) => result.look);
     look.catch(() => undefined);
     return { table, opened, look, ignored, stale: false, recheck: false };
@@ -244,6 +258,10 @@ export function createTables({ knowledge, store, wires, modes, routes, fill, emi
           hint: 'Please report this.',
         });
       entries.set(tableName(table), { ...entry, ignored: new Set([...entry.ignored, field]), stale: true });
+    },
+    async widen(table, column) {
+      await knowledge.widen(table, column);
+      this.reopen(table);
     },
     reopen(table) {
       const entry = entries.get(tableName(table));

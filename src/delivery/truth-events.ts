@@ -1,16 +1,17 @@
 /** The newest events of keys, as `changes` has them, as what the keys' rows should be: for mirrors made anew and for repairs. */
-import { ignoreFields, type MirrorLayout } from '../clickhouse/mirror-layout';
+import { ignoreFields, isLossless, type MirrorLayout } from '../clickhouse/mirror-layout';
 import type { TableOf, TruthEvent, TruthLookUps } from '../clickhouse/truth-look-ups';
-import { TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
+import { TRANSCODED, UNFIT, UNKNOWN_FIELD } from '../debezium/transcode';
 import type { FoldEvent } from '../plan/fold';
 import type { MirrorRows, RowRef } from '../plan/mirror-rows';
 import { eventsOfChangesFor, findCarrier } from './carrier';
 import { createImageReaders } from './image-readers';
+import { ColumnTooNarrow } from './widened';
 import { readByGuess, type EarlierImages, type ReadImage } from './table-past';
 
 /**
  * Reads an event's image into a row of `images`, or for an absent one only its key; null where it cannot be read, 'gone'
- * where it is of another table that had the name before.
+ * where it is of another table that had the name before. Throws `ColumnTooNarrow`.
  */
 export type TruthReader = (truth: TruthEvent, images: MirrorRows, row: 'present' | 'absent') => number | 'gone' | null;
 
@@ -25,10 +26,13 @@ export function createTruthReader(layout: MirrorLayout, earlier: EarlierImages |
     const names = withheld.length === 0 ? undefined : new Set(withheld);
     for (;;) {
       const transcoder = readers.of(truth.wire);
+      transcoder.counts = false;
       const outcome =
         row === 'present'
           ? transcoder.append(bytes, 0, bytes.length, images, names)
           : transcoder.appendKey(bytes, 0, bytes.length, images);
+      if (outcome === UNFIT && isLossless(layout, transcoder.failedColumn))
+        throw new ColumnTooNarrow(transcoder.failedColumn);
       if (outcome !== UNKNOWN_FIELD) return outcome === TRANSCODED ? images.rowCount - 1 : null;
       ignored.add(transcoder.failedColumn);
       readers = createImageReaders(ignoreFields(layout, ignored));

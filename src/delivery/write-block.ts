@@ -12,6 +12,7 @@ import { placeName } from '../plan/replay';
 import { machineryTable } from './assign';
 import { patiently } from './patience';
 import { MirrorOutdated, type DeliveryLimits, type DeliveryPorts, type MirroredTable } from './ports';
+import { loudness } from './policy-uses';
 import { prepareBlock, type Prepared } from './prepare';
 
 /** Thrown to go back to assignment: fenced, refused, or the target was replaced. What was announced is redone from there. */
@@ -156,6 +157,7 @@ export function createBlockWriter({
     }
   };
 
+  const isLoud = loudness(() => ports.now());
   const report = (block: ChangeBlock, prepared: Prepared, took: { ms: number; insertMs: number }): void => {
     const { start, end } = block;
     const modes = Object.fromEntries([
@@ -173,6 +175,7 @@ export function createBlockWriter({
       ms: Math.round(took.ms),
       facts,
     });
+    for (const use of prepared.policies) ports.emit({ tag: 'policy-acted', ...use, loud: isLoud(use) });
     for (const { offset, code } of prepared.bad) ports.emit({ tag: 'record-quarantined', ...of, offset, code });
   };
 

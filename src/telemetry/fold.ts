@@ -1,4 +1,5 @@
 /** Folds events and what was looked up into the figures. No clock, no I/O. */
+import type { PolicyUse } from '../column-rules';
 import { describe } from '../event-words';
 import type { Outside, ServiceEvent } from '../events';
 import type { OpName, TopicPartition } from '../model';
@@ -8,6 +9,7 @@ import {
   eachOp,
   MOST_MESSAGES,
   MOST_PARTITIONS,
+  MOST_POLICY_COLUMNS,
   MOST_TABLES,
   OPS,
   type PartitionState,
@@ -45,6 +47,8 @@ const FOLDS: { readonly [T in Tag]?: (state: State, event: Of<T>, nowMs: number)
     for (const [kind, count] of Object.entries(kinds)) add(totals.skipped, kind, count);
   },
   'record-quarantined': ({ totals }, { code }) => add(totals.quarantined, code, 1),
+  'policy-acted': foldPolicy,
+  'column-widened': (state, { table, column }) => foldPolicy(state, { table, column, policy: 'lossless', values: 1 }),
   'table-not-mirrored': (state, { table, reason }) => {
     const of = tableOf(state, table);
     if (of !== null) of.notMirrored = reason;
@@ -97,6 +101,14 @@ export function foldEnds(state: State, ends: readonly (TopicPartition & { high: 
     if (of.position >= end.high) caughtUp(of, nowMs);
     else of.behindSince ??= of.caughtUpAt;
   }
+}
+
+function foldPolicy(state: State, { table, column, policy, values }: PolicyUse): void {
+  const policies = tableOf(state, table)?.policies;
+  if (policies === undefined) return;
+  const isNew = !policies.has(`${policy} ${column}`);
+  // Of a table with a thousand such columns the last ones are counted together.
+  add(policies, isNew && policies.size >= MOST_POLICY_COLUMNS ? `${policy} ` : `${policy} ${column}`, values);
 }
 
 function foldBlock(state: State, event: Of<'block-written'>, nowMs: number): void {
@@ -206,6 +218,7 @@ function tableOf(state: State, table: string): TableState | null {
   const created: TableState = {
     table,
     notMirrored: null,
+    policies: new Map(),
     totals: eachOp(() => 0),
     rates: eachOp(() => new Rate()),
     modes: eachMode(),

@@ -1,6 +1,6 @@
 /** Every metric of the service, once: its name, meaning, labels, and where its value comes from; docs/metrics.md is compared with it. */
 import { MODES, OPS, type State } from './state';
-import { lagOf, readiness, type Lookouts } from './status';
+import { lagOf, policiesOf, readiness, type Lookouts } from './status';
 import { lagMs } from './slow';
 import type { Buckets } from './figures';
 
@@ -73,6 +73,12 @@ export const METRICS: readonly Metric[] = [
     'doubtful_rows',
     'Rows of which a change is in quarantine; absent while not known.',
     ({ lookouts }) => lookouts.quarantine.found?.doubtfulRows ?? null,
+  ),
+  counters(
+    'policy_values_total',
+    'Values that did not fit the type of their column, by what its policy did; lossless counts columns that became text.',
+    ['table', 'column', 'policy'],
+    policyValues,
   ),
   counters('retries_total', 'Attempts that failed and are repeated.', ['outside', 'code'], ({ state }) =>
     [...state.totals.retries].map(([name, value]) => {
@@ -223,5 +229,14 @@ function* tableOps({ state }: Reading): Iterable<Sample> {
   for (const { table, totals } of state.tables.values()) {
     if (labelled++ >= MOST_LABELLED_TABLES) return;
     for (const op of OPS) if (totals[op] > 0) yield { labels: { table, op }, value: totals[op] };
+  }
+}
+
+function* policyValues({ state }: Reading): Iterable<Sample> {
+  let labelled = 0;
+  for (const of of state.tables.values()) {
+    if (of.policies.size > 0 && labelled++ >= MOST_LABELLED_TABLES) return;
+    for (const { column, policy, values } of policiesOf(of))
+      yield { labels: { table: of.table, column, policy }, value: values };
   }
 }

@@ -8,6 +8,8 @@ import { Buckets, LatencyHistory, Rate } from './figures';
 /** More tables or partitions than this are counted in the totals only, so that nothing grows without bound. */
 export const MOST_TABLES = 500;
 export const MOST_PARTITIONS = 2_000;
+/** Columns of a table with a count of their own for each policy. */
+export const MOST_POLICY_COLUMNS = 100;
 export const MOST_MESSAGES = 50;
 
 export const OPS: readonly OpName[] = ['c', 'u', 'd', 'r', 't'];
@@ -33,6 +35,8 @@ export interface TableState {
   readonly table: string;
   /** Why it is audited and not mirrored; null while it is mirrored, or nothing is known. */
   notMirrored: string | null;
+  /** Values that a policy acted on, by policy and column, joined by a space; no column for those that are too many. */
+  readonly policies: Map<string, number>;
   readonly totals: Record<OpName, number>;
   readonly rates: Record<OpName, Rate>;
   readonly modes: Record<BlockMode, number>;

@@ -124,6 +124,14 @@ export interface TableStatus {
   readonly perSecond: Readonly<Record<OpName, number>>;
   readonly modes: Readonly<Record<BlockMode, number>>;
   readonly lastChangeAt: number | null;
+  /** Values that did not fit their column; no `column` where there are too many. */
+  readonly policies: readonly PolicyStatus[];
+}
+
+interface PolicyStatus {
+  readonly column: string;
+  readonly policy: string;
+  readonly values: number;
 }
 
 /** What of the outside was looked up; each with how old it is. */
@@ -267,7 +275,15 @@ function tableStatus(of: TableState, rows: number | null, nowMs: number): TableS
     perSecond,
     modes: { ...modes },
     lastChangeAt,
+    policies: policiesOf(of),
   };
+}
+
+export function policiesOf({ policies }: TableState): PolicyStatus[] {
+  return [...policies].map(([name, values]) => {
+    const space = name.indexOf(' ');
+    return { column: name.slice(space + 1), policy: name.slice(0, space), values };
+  });
 }
 
 function quietTable(table: string, rows: number): TableStatus {
@@ -282,6 +298,7 @@ function quietTable(table: string, rows: number): TableStatus {
     perSecond: none,
     modes,
     lastChangeAt: null,
+    policies: [],
   };
 }
 

@@ -21,6 +21,7 @@ function framed(text: string): string {
 }
 
 function scalar(codec: WireCodec, base: string, x: string): string {
+  if (codec.asText) return codec.form === 'decimal' ? withoutZeros(`toString(${x})`, '') : `toString(${x})`;
   switch (codec.form) {
     case 'int':
     case 'bool':
@@ -34,6 +35,7 @@ function scalar(codec: WireCodec, base: string, x: string): string {
       return `lower(hex(${x}))`;
     case 'timestamp':
     case 'timestamptz':
+      return withoutZeros(`toString(${x}, 'UTC')`, '');
     case 'time':
       return withoutZeros(`toString(${x})`, '');
     case 'point':

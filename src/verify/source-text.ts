@@ -1,6 +1,6 @@
 /** For each column an expression of PostgreSQL that gives a value as the text both sides are compared by. */
 import type { MirrorColumn } from '../clickhouse/mirror-layout';
-import type { WireCodec } from '../clickhouse/mirror-type';
+import { mirrorType, type WireCodec } from '../clickhouse/mirror-type';
 import type { SourceColumn } from '../model';
 
 /** How one column is read from PostgreSQL. */
@@ -46,6 +46,7 @@ export function sourceText(column: MirrorColumn, source: SourceColumn, x: string
 }
 
 function scalar(codec: WireCodec, source: SourceColumn, x: string): SourceText {
+  if (codec.asText) return exact(codec.form === 'decimal' ? `trim_scale(${x}::numeric)::text` : `${x}::text`);
   switch (codec.form) {
     case 'int':
     case 'bool':
@@ -57,11 +58,11 @@ function scalar(codec: WireCodec, source: SourceColumn, x: string): SourceText {
     case 'hex':
       return exact(`encode(${x}, 'hex')`);
     case 'date':
-      return clamped(x, 'date', ['1900-01-01', '2299-12-31']);
+      return clamped(x, 'date', codec.width === 2 ? ['1970-01-01', '2149-06-06'] : ['1900-01-01', '2299-12-31']);
     case 'timestamp':
-      return clamped(x, 'timestamp', INSTANTS);
+      return cut(x, codec.scale);
     case 'timestamptz':
-      return clamped(`(${x} AT TIME ZONE 'UTC')`, 'timestamp', INSTANTS);
+      return cut(`(${x} AT TIME ZONE 'UTC')`, codec.scale);
     case 'time':
       return exact(`${x}::text`);
     case 'decimal':
@@ -104,13 +105,31 @@ function clamped(x: string, type: string, [first, last]: readonly [string, strin
   };
 }
 
-function decimal({ precision, scale }: WireCodec, source: SourceColumn, x: string): SourceText {
-  if (source.base === 'money') return exact(`trim_scale(${x}::numeric)::text`);
+/** An instant without its last `digits`, in the range of DateTime64. */
+function cut(x: string, digits: number): SourceText {
+  if (digits === 0) return clamped(x, 'timestamp', INSTANTS);
+  // It leaves infinities as they are.
+  const held = `date_trunc('${digits === 3 ? 'milliseconds' : 'second'}', ${x})`;
+  const [first, last] = INSTANTS;
+  const { altered } = clamped(x, 'timestamp', INSTANTS);
+  const end = `date_trunc('${digits === 3 ? 'milliseconds' : 'second'}', timestamp '${last}')`;
+  return {
+    text: `CASE WHEN ${x} IS NOT NULL THEN least(greatest(${held}, timestamp '${first}'), ${end})::text END`,
+    altered: `(${altered ?? 'false'} OR ${held} <> ${x})`,
+  };
+}
+
+function decimal(codec: WireCodec, source: SourceColumn, column: string): SourceText {
+  const { precision, scale } = codec;
+  const own = mirrorType(source, false)?.codec;
+  const isOwn = own?.precision === precision && own.scale === scale;
+  const x = source.base === 'money' ? `(${column}::numeric)` : column;
+  if (source.base === 'money' && isOwn) return exact(`trim_scale(${x})::text`);
   const nines = '9'.repeat(Math.max(1, precision - scale));
   const largest = precision === scale ? `0.${'9'.repeat(scale)}` : scale > 0 ? `${nines}.${'9'.repeat(scale)}` : nines;
   const isNaN = `${x} = 'NaN'`;
   // A declared precision holds NaN beside what fits; an infinity only fits a numeric without one.
-  if (source.modifier >= 4)
+  if (source.modifier >= 4 && isOwn)
     return { text: `CASE WHEN ${isNaN} THEN '${largest}' ELSE trim_scale(${x})::text END`, altered: isNaN };
   const rounded = `round(${x}, ${scale})`;
   const beyond = `abs(${rounded}) > ${largest}`;

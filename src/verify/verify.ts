@@ -6,6 +6,7 @@
  * moment, all of it is in the mirrors. 4. Both sides hash their rows; where the hashes of a bucket of keys differ, its
  * rows are compared, and a key that was changed since the snapshot is judged from `changes` (`judge.ts`).
  */
+import { choicesOf, widenedName, type ColumnRules } from '../column-rules';
 import { randomUUID } from 'node:crypto';
 import { imageForms, type ImageForms } from '../clickhouse/image-forms';
 import { mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
@@ -41,6 +42,8 @@ export interface VerifyOptions {
   readonly values: 'hidden' | 'shown';
   readonly topicPrefix: string;
   readonly machinery: string;
+  /** The service's own. */
+  readonly rules: ColumnRules;
   /** Ms without progress after which waiting is given up. */
   readonly patienceMs: number;
   /** Differences described at most, of each table; all are counted. */
@@ -226,12 +229,12 @@ async function planAll(
 async function planOne(
   mirror: MirrorOf,
   session: SourceSession,
-  { machinery }: VerifyOptions,
+  { machinery, rules }: VerifyOptions,
   { readTable, mirror: target }: VerifyPorts,
 ): Promise<TablePlan | string> {
   const source = await readTable(session, mirror.schema, mirror.table);
   if (source === null) return 'PostgreSQL has no such table (any more)';
-  const layout = mirrorLayout(source);
+  const layout = mirrorLayout(source, choicesOf(rules, source, await widenedOf(source, machinery, target)));
   if ('code' in layout) return `it cannot be mirrored as it is now (${layout.code})`;
   const [kind] = await session.query<{ kind: string }>(
     `SELECT c.relkind::text AS kind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
@@ -249,6 +252,14 @@ async function planOne(
     layout,
     mirror.columns,
   );
+}
+
+/** The columns that became text. */
+async function widenedOf(table: SourceTable, machinery: string, mirror: MirrorQueries): Promise<string[]> {
+  const rows = await mirror.query<{ value: string }>(
+    `SELECT value FROM ${quoteName(machinery)}.control FINAL WHERE name = ${quoteText(widenedName(table))}`,
+  );
+  return rows[0] === undefined ? [] : (JSON.parse(rows[0].value) as string[]);
 }
 
 /** The newest counts for what is not in `changes`. */

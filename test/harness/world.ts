@@ -67,7 +67,8 @@ const QUICK = {
   HTTP_PORT: 'off',
 };
 
-export async function openWorld(): Promise<World> {
+/** @param more settings beside those that every world has */
+export async function openWorld(more: Readonly<Record<string, string>> = {}): Promise<World> {
   const stack = openTestStack();
   const name = `t${randomBytes(4).toString('hex')}`;
   const cwd = join(stack.dir, name);
@@ -102,6 +103,7 @@ export async function openWorld(): Promise<World> {
     SLOT_NAME: name,
     PUBLICATION_NAME: name,
     ...(stack.env.REGISTRY_URL === undefined ? {} : { REGISTRY_URL: stack.env.REGISTRY_URL }),
+    ...more,
   };
   const service = serviceProcess({ settings, cwd, logFile: join(stack.dir, `service-${name}.log`) });
   const placeholders = {

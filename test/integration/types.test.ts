@@ -79,7 +79,7 @@ describe('every type', () => {
   };
 
   const prepare = async (): Promise<void> => {
-    world = await openWorld();
+    world = await openWorld({ COLUMNS: '{"defaults":{"numeric":"clamp"}}' });
     await world.sql(
       ...['hstore', 'citext', 'ltree', 'isn'].map((name) => `CREATE EXTENSION ${name}`),
       `CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')`,

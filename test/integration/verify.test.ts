@@ -32,7 +32,7 @@ describe('verify', () => {
   let world: World;
 
   const prepare = async (): Promise<void> => {
-    world = await openWorld();
+    world = await openWorld({ COLUMNS: '{"defaults":{"numeric":"clamp"}}' });
     await world.sql('CREATE EXTENSION hstore', `CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy')`);
     await world.sql(
       `CREATE TABLE every_type (id int PRIMARY KEY, ${TYPES})`,

@@ -1,4 +1,5 @@
 /** The transcoder against values made without it, in every mode of the connector. */
+import { CLAMPED } from '../../harness/choices';
 import fc from 'fast-check';
 import { createColumn, type Column } from '../../../src/clickhouse/column';
 import { FixedColumn } from '../../../src/clickhouse/column-fixed';
@@ -18,7 +19,10 @@ const id = column('id', 'int4', { notNull: true });
 const sources = [id, ...GENERATED.map((one) => one.column)];
 
 function layoutOf(): MirrorLayout {
-  const layout = mirrorLayout({ schema: 'public', name: 't', identity: 'full', columns: sources, key: ['id'] });
+  const layout = mirrorLayout(
+    { schema: 'public', name: 't', identity: 'full', columns: sources, key: ['id'] },
+    CLAMPED,
+  );
   if ('code' in layout) throw new Error(layout.code);
   return layout;
 }

@@ -124,6 +124,7 @@ function portsOf(world: World): DeliveryPorts {
       },
       alone: (_, action) => action(),
       rebuild: async () => false,
+      widen: async () => undefined,
       open: async ({ name }) => {
         const target = tableOf(`${name}__mirror`, `uuid of ${name}`);
         const mirrored: MirroredTable = {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { foldEnds, foldEvent } from '../../../src/telemetry/fold';
-import { createState, MOST_TABLES, type State } from '../../../src/telemetry/state';
+import type { ServiceEvent } from '../../../src/events';
+import { createState, MOST_POLICY_COLUMNS, MOST_TABLES, type State } from '../../../src/telemetry/state';
 import { slowPart } from '../../../src/telemetry/slow';
 import { readiness, statusOf, totalLag, type Status } from '../../../src/telemetry/status';
 import { readFileSync } from 'node:fs';
@@ -77,6 +78,10 @@ describe('lag', () => {
   });
 });
 
+const policyActed = (column: string, values: number): ServiceEvent => ({
+  ...{ tag: 'policy-acted', table: 'public.orders', column, policy: 'clamp', values, loud: false },
+});
+
 describe('figures', () => {
   test('count changes by table, operation and mode, and forget rates after five seconds', () => {
     const state = reading();
@@ -98,6 +103,21 @@ describe('figures', () => {
     expect(status.tables.length + status.leftOut).toBe(MOST_TABLES + 20 + 2);
     for (let n = 0; n < 500; n++) foldEvent(state, { tag: 'table-mirrored', table: 'public.t1', view: 't1' }, n);
     expect(state.messages.length).toBeLessThanOrEqual(50);
+  });
+
+  test('of policies are kept by column, and together where a table has too many of them', () => {
+    const state = reading();
+    foldEvent(state, blockWritten(), 1_000);
+    for (let n = 0; n < MOST_POLICY_COLUMNS + 5; n++) foldEvent(state, policyActed(`c ${n}`, 2), 1_000);
+    foldEvent(state, { tag: 'column-widened', table: 'public.stock', column: 'price' }, 1_000);
+    const { tables } = statusOf(state, CONTEXT, 2_000);
+    const policies = tables.find(({ table }) => table === 'public.orders')?.policies ?? [];
+    expect(policies[0]).toEqual({ column: 'c 0', policy: 'clamp', values: 2 });
+    expect(policies.at(-1)).toEqual({ column: '', policy: 'clamp', values: 10 });
+    expect(policies).toHaveLength(MOST_POLICY_COLUMNS + 1);
+    expect(tables.find(({ table }) => table === 'public.stock')?.policies).toEqual([
+      { column: 'price', policy: 'lossless', values: 1 },
+    ]);
   });
 
   test('percentiles are in the bucket that holds them', () => {
@@ -223,6 +243,7 @@ describe('status.json', () => {
       1_500,
     );
     foldEvent(state, { tag: 'topics-paused', topics: ['cdc.public.stock'] }, 1_600);
+    foldEvent(state, policyActed('c', 1), 1_600);
     foldEnds(state, [{ ...ORDERS, high: 13 }], 2_000);
     const status = JSON.parse(JSON.stringify(statusOf(state, CONTEXT, 2_000))) as Status;
     const section =
