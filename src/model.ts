@@ -139,6 +139,9 @@ export const PROFILE_MODES: ConnectorModes = {
 /** How a source table identifies the old row in the WAL (`pg_class.relreplident`). */
 export type ReplicaIdentity = 'full' | 'default' | 'index' | 'nothing';
 
+/** What is done to a value that must not reach ClickHouse: it is left out, or a keyed hash takes its place. */
+export type Mask = 'drop' | 'hash';
+
 /** A column as the PostgreSQL catalogue has it. */
 export interface SourceColumn {
   readonly name: string;
@@ -166,6 +169,10 @@ export interface SourceColumn {
   readonly missing?: string;
   /** Rows that were there before the column have a value that no event tells: its default was computed for each. */
   readonly filled?: true;
+  /** Images have a hash of the value, or nothing, in its place; `missing` is a hash then, or absent. */
+  readonly mask?: Mask;
+  /** Left out of the mirror. */
+  readonly skip?: true;
 }
 
 /** A source table as the PostgreSQL catalogue has it. */

@@ -75,7 +75,7 @@ export function withheldColumns(b: Uint8Array, start: number, end: number, forms
 }
 
 /** Whether the well-formed value [value, after) has one of the forms of a withheld value. */
-function isWithheld(b: Uint8Array, value: number, after: number, forms: PlaceholderForms): boolean {
+export function isWithheld(b: Uint8Array, value: number, after: number, forms: PlaceholderForms): boolean {
   const first = b[value];
   if (first === QUOTE) return isPlaceholder(b, value, after, forms.strings) || isPair(b, value, after, forms);
   if (first === OPEN_OBJECT) return isCompact(b, value, after, forms.pair);
