@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { quoteName } from './clickhouse/ddl';
 import { migrateClickHouse } from './clickhouse/migrate';
+import type { MaskedRow } from './clickhouse/page-reads';
+import { openWireSchemas } from './clickhouse/wire-schemas';
 import type { Config } from './config';
 import { createDelivery, type Delivery } from './delivery/delivery';
 import { watchPauses } from './delivery/pauses';
@@ -28,6 +30,7 @@ import {
   prepareTarget,
   readModes,
 } from './wiring';
+import { checkMasking, shownRows } from './wiring-masking';
 import { openPage, type Page } from './wiring-page';
 
 /** Creates the databases and tables of the service, or brings them up to date. */
@@ -76,6 +79,7 @@ export async function runService(options: RunOptions): Promise<number> {
       signal,
       emit,
     });
+    await patiently(() => checkMasking(config, control, postgres), { signal, emit });
     const modes = await patiently(() => readModes(config, control, emit), { signal, emit });
     const limits = limitsOf(config, { waitSeconds, acceptLoss });
     const giveUp = new AbortController();
@@ -194,12 +198,13 @@ export interface ShownChange {
 export async function lastChanges({ config, count }: { config: Config; count: number }): Promise<ShownChange[]> {
   const clickhouse = connectTarget(config);
   try {
-    const rows = await clickhouse.query<ShownChange>(
-      `SELECT toString(ts) AS committed, op, concat(schema, '.', table) AS source_table, key, before, after, concat(topic, ':', toString(partition), ':', toString(offset)) AS place ` +
-        `FROM ${quoteName(databasesOf(config).machinery)}.changes ORDER BY ingested_at DESC, ts DESC, offset DESC LIMIT {count:UInt32}`,
+    const { machinery } = databasesOf(config);
+    const rows = await clickhouse.query<ShownChange & MaskedRow>(
+      `SELECT toString(ts) AS committed, op, schema, table, toString(wire_schema) AS wire, concat(schema, '.', table) AS source_table, key, before, after, concat(topic, ':', toString(partition), ':', toString(offset)) AS place ` +
+        `FROM ${quoteName(machinery)}.changes ORDER BY ingested_at DESC, ts DESC, offset DESC LIMIT {count:UInt32}`,
       { count },
     );
-    return rows.reverse();
+    return (await shownRows(config, openWireSchemas(clickhouse, machinery)).rows(rows)).reverse();
   } finally {
     await clickhouse.close();
   }

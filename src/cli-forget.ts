@@ -15,7 +15,9 @@ import type { ForgetRequest } from './delivery/forget';
 import { keyHash } from './delivery/forgotten-rows';
 import { ServiceError } from './errors';
 import { openReader, type KafkaReader } from './kafka/reader';
+import type { Masking } from './masking';
 import { connectTarget, databasesOf } from './wiring';
+import { maskingOf } from './wiring-masking';
 
 export interface ForgetFlags {
   readonly table: string;
@@ -105,12 +107,29 @@ async function erase(
 async function requestOf(config: Config, { table, key }: ForgetFlags, clickhouse: ClickHouse): Promise<ForgetRequest> {
   const { machinery } = databasesOf(config);
   const names = schemaAndTable(table);
-  const keys = await findKeys(clickhouse, machinery, { ...names, values: keyValues(key) });
+  const keys = new Set<string>();
+  for (const values of keyForms(maskingOf(config), names, keyValues(key)))
+    for (const one of await findKeys(clickhouse, machinery, { ...names, values })) keys.add(one);
   const control = openControl(clickhouse, machinery);
   let salt = await control.get('forget-salt');
   if (salt === null) await control.set('forget-salt', (salt = randomBytes(16).toString('hex')));
-  const hashes = keys.map((one) => keyHash(salt, one));
+  const hashes = [...keys].map((one) => keyHash(salt, one));
   return { ...names, salt, hashes, who: whoAsks(), unlessLiving: config.ops.has('d') };
+}
+
+/** The key as it was given, and where its columns are masked as it stands in `changes`; rows of before the mask have the former. */
+function keyForms(
+  { records, hash }: Masking,
+  { schema, table }: { readonly schema: string; readonly table: string },
+  values: KeyValues,
+): KeyValues[] {
+  const mask = records?.of(schema, table) ?? null;
+  if (mask === null) return [values];
+  const masked = values.map(({ column, value }) => {
+    const isMasked = column === null || mask.of(column) === 'hash';
+    return { column, value: isMasked ? hash(Buffer.from(value, 'utf8')) : value };
+  });
+  return [values, masked];
 }
 
 /** `{"id":1}` names the columns; anything else is the value of the key's only column. Throws CONFIG_INVALID. */

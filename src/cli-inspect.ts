@@ -2,9 +2,9 @@
 import { choicesOf } from './column-rules';
 import { readWidened } from './delivery/widened';
 import { EXIT } from './cli-failure';
-import { openControl, type Control } from './clickhouse/control';
 import { mirrorName, publicName } from './clickhouse/ddl';
-import { mirrorLayout } from './clickhouse/mirror-layout';
+import { isCounted, mirrorLayout } from './clickhouse/mirror-layout';
+import { openControl, type Control } from './clickhouse/control';
 import { openQuarantine, WHOLE_QUARANTINE } from './clickhouse/quarantine';
 import { writtenRows, type WrittenChange, type WrittenRow, type WrittenRows } from './clickhouse/written-rows';
 import { placeOf, type Place } from './cli-place';
@@ -13,13 +13,14 @@ import type { Config } from './config';
 import type { KeptRecord } from './delivery/kept-records';
 import { explainEnvelope, explainMode, explainTypes, type Step } from './inspect/explain';
 import { openReader, type KafkaReader } from './kafka/reader';
+import { recordsAt } from './kafka/records-at';
 import { placeholderOf } from './placeholder';
-import { PROFILE_MODES, tableName } from './model';
+import { PROFILE_MODES, tableName, type SourceTable } from './model';
 import type { ChangeBlock } from './plan/change-block';
 import type { MirrorRows } from './plan/mirror-rows';
-import { readTable } from './postgres/catalogue';
 import { openPostgres } from './postgres/client';
-import { connectTarget, databasesOf, filterOf, publicationOf, schemasOf } from './wiring';
+import { connectTarget, databasesOf, filterOf, schemasOf } from './wiring';
+import { maskingOf, readRuledTable } from './wiring-masking';
 
 export interface InspectFlags {
   readonly values?: true;
@@ -60,7 +61,7 @@ interface Looking {
   readonly place: Place;
   readonly values: 'hidden' | 'shown';
   readonly rows: WrittenRows;
-  readonly memory: Pick<Control, 'get'>;
+  readonly control: Pick<Control, 'get'>;
 }
 
 async function inspect(
@@ -76,7 +77,7 @@ async function inspect(
     place,
     values,
     rows: writtenRows(clickhouse, machinery),
-    memory: openControl(clickhouse, machinery),
+    control: openControl(clickhouse, machinery),
   };
   try {
     const [record, reason] = await fetchOne(place, reader);
@@ -109,15 +110,26 @@ interface OpenedRecord {
 async function openRecord(record: KeptRecord, looking: Looking): Promise<OpenedRecord> {
   const { config, place, values } = looking;
   const schemas = schemasOf(config, () => undefined);
-  const options = { filter: filterOf(config), schemas, values, placeholder: placeholderOf(config.unavailableValue) };
+  const options = {
+    filter: filterOf(config),
+    schemas,
+    values,
+    placeholder: placeholderOf(config.unavailableValue),
+    late: null,
+  };
   let explained = explainEnvelope(place, record, options);
   while (explained.needed !== null && config.registry !== null) {
     await schemas.resolve(explained.needed, AbortSignal.timeout(READ_MS));
     explained = explainEnvelope(place, record, options);
   }
+  if (explained.change === null) return { ...explained, images: null };
+  const source = await sourceOf(explained.change, looking);
+  const late = typeof source === 'string' ? null : maskingOf(config).late(source);
+  // Columns that were renamed are masked by what the catalogue tells.
+  if (late !== null) explained = explainEnvelope(place, record, { ...options, late: late.of(late.columns) });
   const { steps, change } = explained;
   if (change === null) return { steps, change, images: null };
-  const typed = await typesOf(change, looking);
+  const typed = await typesOf(change, source, looking);
   return { steps: [...steps, ...typed.steps], change, images: typed.images };
 }
 
@@ -141,56 +153,49 @@ async function fetchOne(place: Place, reader: KafkaReader): Promise<[KeptRecord,
   if (held === undefined) return [null, `The topic has no partition ${partition}.`];
   if (offset < held.low) return [null, `Kafka has dropped it: the partition begins at offset ${held.low} now.`];
   if (offset >= held.high) return [null, `The partition ends before it, at offset ${held.high}.`];
-  const records: KeptRecord[] = [];
-  await reader.read(
-    [{ topic, partition, from: offset, to: offset + 1 }],
-    ({ timestampMs, parts: { key, value, headers } }) => {
-      const copy = (bytes: Uint8Array | null): Uint8Array | null => (bytes === null ? null : Uint8Array.from(bytes));
-      records.push({ offset, timestampMs, key: copy(key), value: copy(value), headers: Uint8Array.from(headers) });
-      return 'stop';
-    },
-    AbortSignal.timeout(READ_MS),
-  );
-  const [record] = records;
+  const record = (await recordsAt(reader, place, [offset], AbortSignal.timeout(READ_MS))).get(offset);
   if (record !== undefined) return [record, ''];
   return [null, 'No record is visible there: it is the end of a transaction, or of one that was aborted.'];
 }
 
+/** The table of a change; a text says why it is not known. */
+async function sourceOf(change: ChangeBlock, { config, control }: Looking): Promise<SourceTable | string> {
+  const table = change.tables[0] ?? { schema: '', name: '' };
+  if (config.postgres === null) return 'PG_URL is not set, so the types are not known: it is audited, not mirrored.';
+  const postgres = openPostgres(config.postgres.url);
+  try {
+    const query = (sql: string, params: readonly unknown[]): Promise<object[]> => postgres.query(sql, params);
+    const source = await readRuledTable(query, table, { config, control });
+    return source ?? `PostgreSQL has no table ${tableName(table)} (any more): TABLE_UNKNOWN.`;
+  } finally {
+    await postgres.close();
+  }
+}
+
 async function typesOf(
   change: ChangeBlock,
-  { place, config, rows, memory }: Looking,
+  source: SourceTable | string,
+  { config, place, rows, control }: Looking,
 ): Promise<{ steps: Step[]; images: MirrorRows | null }> {
-  const table = change.tables[0] ?? { schema: '', name: '' };
   const say = (line: string): { steps: Step[]; images: null } => ({
     steps: [{ step: 'types', lines: [line] }],
     images: null,
   });
-  if (config.postgres === null)
-    return say('PG_URL is not set, so the types are not known: it is audited, not mirrored.');
-  const postgres = openPostgres(config.postgres.url);
-  try {
-    const source = await readTable(
-      (sql, params) => postgres.query(sql, params),
-      table.schema,
-      table.name,
-      publicationOf(config),
-    );
-    if (source === null) return say(`PostgreSQL has no table ${tableName(table)} (any more): TABLE_UNKNOWN.`);
-    const layout = mirrorLayout(source, choicesOf(config.columns, source, await readWidened(memory, source)));
-    if ('code' in layout) return say(`The table is audited, not mirrored: ${layout.code}.`);
-    const typed = explainTypes(change, source, layout, {
-      placeholder: placeholderOf(config.unavailableValue),
-      modes: config.connector.modes ?? PROFILE_MODES,
-    });
-    const facts = {
-      identity: source.identity,
-      placeholder: placeholderOf(config.unavailableValue),
-      highest: await rows.highest(place),
-    };
-    return { steps: [typed.step, explainMode(change, facts)], images: typed.images };
-  } finally {
-    await postgres.close();
-  }
+  if (typeof source === 'string') return say(source);
+  const layout = mirrorLayout(source, choicesOf(config.columns, source, await readWidened(control, source)));
+  if ('code' in layout) return say(`The table is audited, not mirrored: ${layout.code}.`);
+  const typed = explainTypes(change, source, layout, {
+    placeholder: placeholderOf(config.unavailableValue),
+    modes: config.connector.modes ?? PROFILE_MODES,
+  });
+  const facts = {
+    identity: source.identity,
+    placeholder: placeholderOf(config.unavailableValue),
+    highest: await rows.highest(place),
+  };
+  // Without a key there is no row that is this record's.
+  const images = isCounted(layout) ? null : typed.images;
+  return { steps: [typed.step, explainMode(change, facts)], images };
 }
 
 function nameOf(change: ChangeBlock | null | undefined): { schema: string; table: string } | null {

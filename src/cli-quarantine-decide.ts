@@ -44,12 +44,12 @@ export async function quarantineRetry(
     if (outcome.kind === 'left') return EXIT_INTERRUPTED;
     const failed = outcome.answers.flatMap(({ state, message }) => (state === 'failed' ? [message ?? ''] : []));
     const sum = (name: string): number => outcome.answers.reduce((all, { counts }) => all + (counts?.[name] ?? 0), 0);
-    const [applied, skipped, still] = [sum('applied'), sum('skipped'), sum('still')];
+    const [applied, skipped, still, gone] = [sum('applied'), sum('skipped'), sum('still'), sum('gone')];
     if (failed.length > 0 || applied + skipped + still === 0) throw notTried(failed);
     print(
       form === 'json'
-        ? JSON.stringify({ open, applied, skipped, still }, null, 2)
-        : retriedText(applied, skipped, still),
+        ? JSON.stringify({ open, applied, skipped, still, ...(gone > 0 ? { gone } : {}) }, null, 2)
+        : retriedText(applied, skipped, still) + goneText(gone),
     );
     return still === 0 ? EXIT.done : EXIT.findings;
   } finally {
@@ -62,6 +62,11 @@ function retriedText(applied: number, skipped: number, still: number): string {
     `${count(applied)} are applied: they are in changes, and their keys in the mirror are as changes says. ` +
     `${count(skipped)} are no change that is kept. ${count(still)} still cannot be read.`
   );
+}
+
+function goneText(gone: number): string {
+  if (gone === 0) return '';
+  return ` Of those, Kafka does not have ${count(gone)} any more, and their bytes were not kept, as they may hold masked columns: discard them, or have their rows sent again by a snapshot.`;
 }
 
 /** 0 when it is written down, or nobody agreed. */

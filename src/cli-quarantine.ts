@@ -158,12 +158,14 @@ function recordLines(record: ShownRecord): string[] {
     `  set aside: ${new Date(record.atMs).toISOString()}`,
     `  bytes: key ${record.keyBytes}, value ${record.valueBytes}, headers ${record.headerBytes}`,
   ];
+  if (record.digest !== '')
+    lines.push(`  not kept: they may hold masked columns; retry reads them from Kafka again. Digest ${record.digest}`);
   if (record.resolvedMs !== null) {
     const by = record.who === '' ? '' : ` by ${withoutControls(record.who)}`;
     const why = record.reason === '' ? '' : `: ${withoutControls(record.reason)}`;
     lines.push(`  ${record.state}: ${new Date(record.resolvedMs).toISOString()}${by}${why}`);
   }
-  if (bytes !== undefined) {
+  if (bytes !== undefined && record.digest === '') {
     const text = (hex: string): string => withoutControls(Buffer.from(hex, 'hex').toString('utf8'));
     lines.push(`  key: ${text(bytes.key)}`, `  value: ${text(bytes.value)}`, `  headers: ${text(bytes.headers)}`);
   }

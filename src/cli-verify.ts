@@ -3,11 +3,12 @@ import { EXIT } from './cli-failure';
 import { refuseWhilePaused } from './cli-paused';
 import { MOST_REPAIRS, repairMirrors, type RepairSurroundings, type TableRepair } from './cli-repair';
 import { connectClickHouse } from './clickhouse/client';
+import { openControl } from './clickhouse/control';
 import { openQuarantine, WHOLE_QUARANTINE } from './clickhouse/quarantine';
 import type { Config } from './config';
+import { maskedEnvelope } from './debezium/masked-envelope';
 import { ServiceError } from './errors';
 import { openReader } from './kafka/reader';
-import { readTable } from './postgres/catalogue';
 import { openPostgres, withSession } from './postgres/client';
 import { MOST_DOUBTFUL, renderDoubtful } from './verify/doubtful';
 import type { Progress } from './verify/ports';
@@ -15,7 +16,8 @@ import { renderVerify } from './verify/report';
 import type { Doubts, VerifyResult } from './verify/result';
 import { verify, type VerifyOptions } from './verify/verify';
 import type { Mendable } from './verify/verify-table';
-import { connectTarget, databasesOf, publicationOf } from './wiring';
+import { connectTarget, databasesOf } from './wiring';
+import { maskingOf, readRuledTable } from './wiring-masking';
 
 /** Without any progress for so long, the connector or the service counts as standing still. */
 const PATIENCE_MS = 120_000;
@@ -146,6 +148,7 @@ export async function verifyMirrors(
     requestTimeoutMs: STATEMENT_MS,
   });
   const reader = openReader({ ...kafka, holdMs: 0 });
+  const control = openControl(clickhouse, `${target.database}_cdc`);
   try {
     return await verify(
       {
@@ -160,7 +163,8 @@ export async function verifyMirrors(
         inSession: (use) => withSession(source, use),
         source: postgres,
         readTable: (session, schema, name) =>
-          readTable((sql, params) => session.query(sql, params), schema, name, publicationOf(config)),
+          readRuledTable((sql, params) => session.query(sql, params), { schema, name }, { config, control }),
+        envelopeText: envelopes(config),
         mirror: { query: (sql) => clickhouse.query(sql) },
         kafka: reader,
         onProgress,
@@ -172,6 +176,13 @@ export async function verifyMirrors(
   } finally {
     await Promise.allSettled([postgres.close(), clickhouse.close(), reader.close()]);
   }
+}
+
+/** Statements are kept in ClickHouse's log, so masked values are in none. */
+function envelopes(config: Config): (value: Uint8Array) => string | null {
+  const { records } = maskingOf(config);
+  if (records !== undefined) return (value) => maskedEnvelope(value, (schema, table) => records.of(schema, table));
+  return (value) => Buffer.from(value.buffer, value.byteOffset, value.length).toString('utf8');
 }
 
 /** One line that is written over. */

@@ -12,6 +12,7 @@ import {
   type PolicyKind,
   type RuleEntry,
 } from './column-rules';
+import { maskSecretOf } from './config-mask';
 import { readIfThere } from './config-sources';
 import { ServiceError } from './errors';
 import { OVERRIDE_TYPES, overrideType } from './override-type';
@@ -21,6 +22,22 @@ const HINT =
   'The form is {"schema.table": {"column": {"policy": "clamp"}}}; docs/types.md, "Rules for columns", has all of it.';
 /** The entry beside the tables: policies by kind. No table has a name without a dot. */
 const DEFAULTS = 'defaults';
+
+export interface ColumnSettings {
+  /** What is said of single columns. */
+  readonly columns: ColumnRules;
+  /** By which values are masked; '' where none are. */
+  readonly maskSecret: string;
+}
+
+/** The rules, and the secret that their masks need. Throws CONFIG_INVALID or CONFIG_FILE_UNREADABLE. */
+export function columnsOf(
+  v: Parameters<typeof columnRulesOf>[0] & Parameters<typeof maskSecretOf>[0],
+  cwd: string,
+): ColumnSettings {
+  const columns = columnRulesOf(v, cwd);
+  return { columns, maskSecret: maskSecretOf(v, columns) };
+}
 
 /** Throws CONFIG_INVALID or CONFIG_FILE_UNREADABLE. `cwd` is where a relative path begins. */
 export function columnRulesOf(

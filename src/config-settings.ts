@@ -18,6 +18,7 @@ import {
   type Setting,
 } from './config-forms';
 import { CONNECTOR_SETTINGS } from './config-connector';
+import { MASK_SETTINGS } from './config-mask';
 import { PAGE_SETTINGS } from './config-page';
 import { CLICKHOUSE_SECURITY, CONNECT_SECURITY, KAFKA_SECURITY, POSTGRES_SECURITY } from './config-security';
 import { DEFAULT_PLACEHOLDER } from './model';
@@ -86,6 +87,7 @@ export const SETTINGS = {
     default: '',
     example: 'columns.json',
   }),
+  ...MASK_SETTINGS,
   OPS: setting(
     'Tables',
     'The operations kept in the audit table: create, update, delete, read (snapshot), truncate. Mirrors need all of them.',

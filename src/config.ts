@@ -2,8 +2,7 @@
 import convict from 'convict';
 import { parse as parseDotenv } from 'dotenv';
 import { resolve } from 'node:path';
-import type { ColumnRules } from './column-rules';
-import { columnRulesOf } from './config-columns';
+import { columnsOf, type ColumnSettings } from './config-columns';
 import type { Setting } from './config-forms';
 import { pageOf, type PageSettings } from './config-page';
 import { SETTING_NAMES, SETTINGS, type SecretFileName, type SettingName, type SettingValues } from './config-settings';
@@ -31,7 +30,7 @@ import { ServiceError } from './errors';
 import { OP, type ConnectorModes, type OpName } from './model';
 import type { HttpEndpoint, KafkaLogin, Tls } from './security';
 
-export interface Config {
+export interface Config extends ColumnSettings {
   readonly kafka: {
     readonly brokers: readonly string[];
     readonly groupId: string;
@@ -52,8 +51,6 @@ export interface Config {
     /** `schema.table` to the name of its view; null: audited, not mirrored. */
     readonly routes: ReadonlyMap<string, string | null>;
   };
-  /** What is said of single columns. */
-  readonly columns: ColumnRules;
   /** The operations kept in `changes`; all of them while `mirrors` is true. */
   readonly ops: ReadonlySet<OpName>;
   readonly mirrors: boolean;
@@ -236,7 +233,7 @@ function toConfig(v: SettingValues, cwd: string): Config {
     },
     topicPrefix: v.TOPIC_PREFIX,
     tables: { include: v.TABLES_INCLUDE, exclude: v.TABLES_EXCLUDE, routes: v.ROUTES },
-    columns: columnRulesOf(v, cwd),
+    ...columnsOf(v, cwd),
     ops: v.OPS,
     mirrors: v.MIRRORS,
     unavailableValue: v.UNAVAILABLE_VALUE,

@@ -7,6 +7,7 @@
 export const ERROR_CODES = {
   CONFIG_INVALID: 'config',
   CONFIG_FILE_UNREADABLE: 'config',
+  MASK_SECRET_CHANGED: 'config',
   CLICKHOUSE_UNREACHABLE: 'retry',
   CLICKHOUSE_REFUSED_LOGIN: 'config',
   CLICKHOUSE_QUERY_FAILED: 'retry',
@@ -44,6 +45,8 @@ export const ERROR_CODES = {
   TABLE_NAME_TAKEN: 'table',
   TABLE_COLUMN_RESERVED: 'table',
   TABLE_RULE_WRONG: 'table',
+  TABLE_KEY_MASKED: 'table',
+  TABLE_KEY_MASK_CHANGED: 'table',
   VERIFY_TIMED_OUT: 'stop',
   REQUEST_FAILED: 'stop',
   STACK_FAILED: 'stop',

@@ -60,6 +60,16 @@ export function describe(event: ServiceEvent): Description {
     case 'policy-acted':
     case 'column-widened':
       return describePolicy(event);
+    case 'masks-changed': {
+      const { tag, table, columns } = event;
+      const message = `changes holds rows of ${table} of before the mask of ${columns.join(', ')} was changed; they stay as they are, the mirror follows the rules of now; docs/masking.md says how to be rid of them`;
+      return { level: 'warn', message, fields: { event: tag, table, columns } };
+    }
+    case 'columns-not-found': {
+      const { tag, table, columns } = event;
+      const message = `a rule names ${columns.join(', ')}, which ${table} does not have (any more); if it was renamed, name it in the rule`;
+      return { level: 'warn', message, fields: { event: tag, table, columns } };
+    }
     case 'table-not-mirrored': {
       const { table, code, reason } = event;
       return {

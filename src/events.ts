@@ -92,6 +92,10 @@ export type ServiceEvent =
   | ({ readonly tag: 'policy-acted'; readonly loud: boolean } & PolicyUse)
   /** A value did not fit, and its policy is `lossless`. */
   | { readonly tag: 'column-widened'; readonly table: string; readonly column: string }
+  /** `changes` holds rows of before the rules of these columns' masks. */
+  | { readonly tag: 'masks-changed'; readonly table: string; readonly columns: readonly string[] }
+  /** A rule names columns that the table does not have. */
+  | { readonly tag: 'columns-not-found'; readonly table: string; readonly columns: readonly string[] }
   | { readonly tag: 'table-not-mirrored'; readonly table: string; readonly code: TableCode; readonly reason: string }
   | Waiting
   | { readonly tag: 'back-again'; readonly outside: Outside; readonly afterMs: number }

@@ -2,15 +2,16 @@
  * Records in, blocks out: opens each record's envelope, keeps what is a change as bytes, and cuts the stream into blocks.
  * One gatherer belongs to one partition and one assignment. It decides nothing about delivery and waits for nothing.
  */
-import type { Envelope } from './debezium/envelope-found';
-import { textOf } from './debezium/json-scan';
+import type { ImageMask } from './debezium/image-mask';
+import { JsonOutput } from './debezium/json-output';
 import { createRecordOpener, type KnownSchemas } from './debezium/open-record';
 import type { SchemaRef } from './debezium/schema-header';
+import { rawNames, sameNames, snapshotOf, tableOf } from './envelope-names';
 import type { BadRecordCode } from './errors';
-import { OP, type RecordChunk, type RecordCursor, type RecordKind } from './model';
+import { OP, type RecordChunk, type RecordCursor, type RecordKind, type WireSchema } from './model';
 import { MAX_BLOCK_OFFSETS } from './plan/assignment';
 import { giveWorkspace, takeWorkspace, type BlockWorkspace } from './plan/block-workspace';
-import { ChangeBlock, type BlockTable } from './plan/change-block';
+import { ChangeBlock, type BlockTable, type HiddenBytes } from './plan/change-block';
 
 /** When a block is full. Time is the owner's business: it may take the open block whenever it likes. */
 export interface BlockLimits {
@@ -26,6 +27,16 @@ export interface Filter {
   keeps(schema: string, table: string): boolean;
   /** The signal table of the connector: its rows are counted, neither audited nor mirrored. */
   isSignal(schema: string, table: string): boolean;
+  /** What must not reach ClickHouse; absent where nothing is masked. */
+  readonly masking?: RecordMasking;
+}
+
+/** Masks records before anything else sees them: no later step can give away what it never had. */
+export interface RecordMasking {
+  /** For the images and keys of a table; null where none of its columns is masked. */
+  of(schema: string, table: string): ImageMask | null;
+  /** A keyed hash of all bytes of a record that is not kept. */
+  digest(key: Uint8Array, value: Uint8Array, headers: Uint8Array): string;
 }
 
 export interface GathererOptions {
@@ -64,12 +75,14 @@ export interface Gatherer {
 }
 
 const SEEN_TABLES = 256;
+const NOTHING = new Uint8Array(0);
 
 /** A table as the wire names it, so that the next record's names need only be compared. */
 interface NamedTable {
   readonly raw: Uint8Array;
   readonly table: BlockTable;
   readonly verdict: 'keep' | 'signal' | 'filtered';
+  readonly mask: ImageMask | null;
 }
 
 export function createGatherer({ limits, filter, schemas, from, redoEnd }: GathererOptions): Gatherer {
@@ -91,6 +104,7 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
     ...{ offset: -1, op: -1, tsUs: -1, capturedUs: -1, lsn: -1, commitLsn: -1, txId: -1, txOrder: -1 },
     ...{ table: -1, snapshot: '', wireSchema: 0 },
   };
+  const masked = new JsonOutput();
   const ranges = { key: { start: -1, end: -1 }, before: { start: -1, end: -1 }, after: { start: -1, end: -1 } };
 
   const cut = (): void => {
@@ -135,7 +149,8 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
       : filter.keeps(table.schema, table.name)
         ? 'keep'
         : 'filtered';
-    const created: NamedTable = { raw: rawNames(bytes, envelope), table, verdict };
+    const mask = verdict === 'keep' ? (filter.masking?.of(table.schema, table.name) ?? null) : null;
+    const created: NamedTable = { raw: rawNames(bytes, envelope), table, verdict, mask };
     if (tables.length >= SEEN_TABLES) tables.shift();
     tables.push(created);
     return created;
@@ -162,18 +177,54 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
     fields.txId = envelope.txId;
     fields.txOrder = envelope.txOrder;
     fields.table = lastIndex;
-    fields.snapshot =
-      envelope.snapshotStart < 0 ? 'false' : textOf(bytes, envelope.snapshotStart, envelope.snapshotEnd);
-    fields.wireSchema = schema === null ? 0 : open.wireSchemaIndex(schema);
+    fields.snapshot = snapshotOf(bytes, envelope);
+    fields.wireSchema = wireSchemaOf(schema, of.mask);
     ranges.key.start = opener.keyStart;
     ranges.key.end = opener.keyEnd;
     ranges.before.start = envelope.beforeStart;
     ranges.before.end = envelope.beforeEnd;
     ranges.after.start = envelope.afterStart;
     ranges.after.end = envelope.afterEnd;
-    open.append(fields, bytes, ranges, opener.keyBytes);
+    if (of.mask === null) open.append(fields, bytes, ranges, opener.keyBytes);
+    else open.append(fields, maskRanges(bytes, of.mask), ranges);
     open.end = offset + 1;
     if (truncate && redo === null) cut();
+  };
+
+  const wireSchemaOf = (schema: WireSchema | null, mask: ImageMask | null): number => {
+    if (schema === null) return 0;
+    return open.wireSchemaIndex(mask === null ? schema : mask.schema(schema));
+  };
+
+  /** Writes key and images masked, one after the other, and points the ranges at them. */
+  const maskRanges = (bytes: Uint8Array, mask: ImageMask): Uint8Array => {
+    masked.clear();
+    const write = (b: Uint8Array, range: { start: number; end: number }): void => {
+      if (range.start < 0) return;
+      if (range.end <= range.start) {
+        range.start = range.end = -1;
+        return;
+      }
+      const start = masked.at;
+      mask.write(b, range.start, range.end, masked);
+      range.start = start;
+      range.end = masked.at;
+    };
+    write(opener.keyBytes, ranges.key);
+    write(bytes, ranges.before);
+    write(bytes, ranges.after);
+    return masked.bytes;
+  };
+
+  /** Whether the bytes of a record that cannot be read may hold what is masked: where its table cannot be told, of any table's. */
+  const mayHoldMasked = (code: BadRecordCode): boolean => {
+    const { masking } = filter;
+    if (masking === undefined) return false;
+    // The value was read whole, so it named its table; it is the key that is wrong.
+    const isKeyAlone = code === 'KEY_MALFORMED' || code === 'SCHEMA_UNKNOWN' || code === 'SCHEMA_UNREADABLE';
+    if (!isKeyAlone || envelope.schemaStart < 0 || envelope.tableStart < 0) return true;
+    const { schema, name } = tableOf(opener.bytes, envelope);
+    return masking.of(schema, name) !== null;
   };
 
   const takeBad = (cursor: RecordCursor, code: BadRecordCode): void => {
@@ -181,16 +232,17 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
     // A Buffer's own `slice` shares its memory, which the consumer fills again.
     const copy = (start: number, end: number): Uint8Array =>
       start < 0 ? new Uint8Array(0) : new Uint8Array(bytes.subarray(start, end));
-    open.appendBad({
-      offset,
-      code,
-      table: '',
-      column: '',
-      note: opener.note,
-      key: copy(cursor.keyStart, cursor.keyEnd),
-      value: copy(cursor.valueStart, cursor.valueEnd),
-      headers: copy(cursor.headersStart, cursor.headersEnd),
-    });
+    const key = copy(cursor.keyStart, cursor.keyEnd);
+    const value = copy(cursor.valueStart, cursor.valueEnd);
+    const headers = copy(cursor.headersStart, cursor.headersEnd);
+    const record = { offset, code, table: '', column: '', note: opener.note };
+    if (!mayHoldMasked(code)) open.appendBad({ ...record, key, value, headers });
+    else {
+      const digest = filter.masking?.digest(key, value, headers) ?? '';
+      const sizes = { keySize: key.length, valueSize: value.length, headersSize: headers.length };
+      const hidden: HiddenBytes = { ...sizes, digest };
+      open.appendBad({ ...record, key: NOTHING, value: NOTHING, headers: NOTHING, hidden });
+    }
     open.end = offset + 1;
   };
 
@@ -260,50 +312,12 @@ export function createGatherer({ limits, filter, schemas, from, redoEnd }: Gathe
   };
 }
 
-/** The bytes of name, db, schema and table, each preceded by its length, as the wire has them. */
-function rawNames(bytes: Uint8Array, e: Envelope): Uint8Array {
-  const parts = [
-    [e.nameStart, e.nameEnd],
-    [e.dbStart, e.dbEnd],
-    [e.schemaStart, e.schemaEnd],
-    [e.tableStart, e.tableEnd],
-  ] as const;
-  const raw = new Uint8Array(parts.reduce((sum, [start, end]) => sum + 2 + Math.max(0, end - start), 0));
-  let at = 0;
-  for (const [start, end] of parts) {
-    const length = Math.max(0, end - start);
-    raw[at++] = length >> 8;
-    raw[at++] = length & 0xff;
-    if (length > 0) raw.set(bytes.subarray(start, end), at);
-    at += length;
-  }
-  return raw;
-}
-
-function sameNames(bytes: Uint8Array, e: Envelope, { raw }: NamedTable): boolean {
-  let at = samePart(bytes, e.nameStart, e.nameEnd, raw, 0);
-  if (at >= 0) at = samePart(bytes, e.dbStart, e.dbEnd, raw, at);
-  if (at >= 0) at = samePart(bytes, e.schemaStart, e.schemaEnd, raw, at);
-  if (at >= 0) at = samePart(bytes, e.tableStart, e.tableEnd, raw, at);
-  return at >= 0;
-}
-
-/** The position in `raw` after this part, -1 where it differs. */
-// eslint-disable-next-line max-params -- called four times for each record
-function samePart(bytes: Uint8Array, start: number, end: number, raw: Uint8Array, at: number): number {
-  const length = Math.max(0, end - start);
-  if (((raw[at] ?? 0) << 8) + (raw[at + 1] ?? 0) !== length) return -1;
-  let position = at + 2;
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== raw[position++]) return -1;
-  return position;
-}
-
-function tableOf(bytes: Uint8Array, e: Envelope): BlockTable {
-  const text = (start: number, end: number): string => (start < 0 ? '' : textOf(bytes, start, end));
-  return {
-    source: text(e.nameStart, e.nameEnd),
-    db: text(e.dbStart, e.dbEnd),
-    schema: text(e.schemaStart, e.schemaEnd),
-    name: text(e.tableStart, e.tableEnd),
-  };
+/** Masks what stands in a block of a table. */
+export function maskImages(block: ChangeBlock, table: number, mask: ImageMask): void {
+  const output = new JsonOutput();
+  block.replaceImages(table, (bytes, start, end, into) => {
+    output.clear();
+    mask.write(bytes, start, end, output);
+    into.appendBytes(output.bytes, 0, output.at);
+  });
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { connectClickHouse } from './clickhouse/client';
 import { pageReads } from './clickhouse/page-reads';
+import { openWireSchemas } from './clickhouse/wire-schemas';
 import type { Config } from './config';
 import type { PageSettings } from './config-page';
 import type { Emit, ServiceEvent } from './events';
@@ -19,6 +20,7 @@ import { createState, type State } from './telemetry/state';
 import { readiness, statusOf, type Lookouts, type StatusContext } from './telemetry/status';
 import { databasesOf } from './wiring';
 import { dashboardOf } from './wiring-dashboard';
+import { shownRows } from './wiring-masking';
 import { pauseOrders } from './wiring-pauses';
 
 /** How often Kafka's ends are read when nobody looks: what is not known cannot be told later. */
@@ -56,7 +58,8 @@ export async function openPage({ config, page, postgres, signal, log }: PagePart
     application: 'debezium-clickhouse page',
     requestTimeoutMs: 10_000,
   });
-  const reads = pageReads(clickhouse, databases);
+  const wires = openWireSchemas(clickhouse, databases.machinery);
+  const reads = pageReads(clickhouse, databases, shownRows(config, wires));
   const outside = lookOutside({ state, config, postgres, reads });
   const values = page.values ? 'shown' : 'withheld';
   const context = (): StatusContext => ({

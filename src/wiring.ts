@@ -32,6 +32,8 @@ import { createTables } from './delivery/tables';
 import { ServiceError } from './errors';
 import type { Emit } from './events';
 import type { Log } from './kafka/log';
+import { openReader } from './kafka/reader';
+import { recordsAt } from './kafka/records-at';
 import { placeholderOf } from './placeholder';
 import { OP, PROFILE_MODES, tableName, type ConnectorModes } from './model';
 import type { Filter } from './pipeline';
@@ -40,6 +42,7 @@ import type { Postgres } from './postgres/client';
 import type { SchemaRef } from './debezium/schema-header';
 import { openRegistry } from './registry/client';
 import { pause } from './retry';
+import { maskingOf, publicationOf } from './wiring-masking';
 
 export function databasesOf(config: Config): Databases {
   return { views: config.clickhouse.database, machinery: `${config.clickhouse.database}_cdc` };
@@ -145,7 +148,9 @@ export function limitsOf(
 
 export function filterOf(config: Config): Filter {
   const included = tableFilter(config.tables);
+  const { records } = maskingOf(config);
   return {
+    ...(records === undefined ? {} : { masking: records }),
     ops: new Set([...config.ops].map((op) => OP[op])),
     keeps: (schema, table) => included(tableName({ schema, name: table })),
     isSignal: (schema, table) => tableName({ schema, name: table }) === config.connector.signalTable,
@@ -171,7 +176,20 @@ export function operationsOf(
   const { machinery } = databasesOf(config);
   return createOperations({
     ...running,
-    retrying: { quarantine: openQuarantine(clickhouse, machinery), ports, filter: filterOf(config), emit },
+    retrying: {
+      quarantine: openQuarantine(clickhouse, machinery),
+      ports,
+      filter: filterOf(config),
+      async again(of, offsets, signal) {
+        const reader = openReader({ ...config.kafka, holdMs: 0 });
+        try {
+          return await recordsAt(reader, of, offsets, signal);
+        } finally {
+          await reader.close();
+        }
+      },
+      emit,
+    },
     forgetting: {
       eraser: openEraser(clickhouse, machinery),
       mirrorOf: async (schema, name) =>
@@ -211,11 +229,6 @@ export function schemasOf({ registry }: Config, emit: Emit): Schemas {
   return createSchemas({ fetch: client === null ? null : fetch, emit, sleep: pause });
 }
 
-/** The publication that the connector reads: it decides which columns are in the stream. */
-export function publicationOf({ connector }: Config): string {
-  return connector.placeholders['PUBLICATION_NAME'] ?? '';
-}
-
 function catalogueOf(postgres: Postgres, publication: string, emit: Emit): Catalogue {
   const query = (sql: string, params: readonly unknown[]): Promise<object[]> => postgres.query(sql, params);
   return {
@@ -245,8 +258,11 @@ export function portsOf(edges: Edges): DeliveryPorts {
     standingRows(clickhouse, { mirror: table.target, within: within ?? null }, images, rows);
   const { guardSeconds, insertSeconds } = limits;
   const store = openMirrorStore(clickhouse, databases, control);
+  const masking = maskingOf(config);
   const tables = createTables({
+    masking,
     knowledge: tableKnowledge({
+      masking,
       catalogue: postgres === null ? null : catalogueOf(postgres, publicationOf(config), emit),
       memory: control,
       rules: config.columns,

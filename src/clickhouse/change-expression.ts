@@ -15,7 +15,7 @@ import {
 import { printedDate, printedDecimal, printedIso, printedTime, printedTimestamp } from './change-printed';
 import { profileCodec } from './image-codec';
 import type { MirrorColumn } from './mirror-layout';
-import type { ImageCodec, Notation, WireCodec, WireForm } from './mirror-type';
+import { nullableType, type ImageCodec, type Notation, type WireCodec, type WireForm } from './mirror-type';
 import { quoteText } from './quote';
 
 /** Microseconds of the first and last instant that DateTime64(6) shows, as in the transcoder. */
@@ -56,6 +56,7 @@ export function changeExpression(
   codec: ImageCodec = profileCodec(column.codec),
 ): string {
   const name = quoteText(column.name);
+  if (codec.notation === 'hidden') return hiddenValue(column);
   if (codec.array) return arrayExpression({ column, image, name, codec });
   if (codec.form === 'json' || (codec.notation === 'object' && codec.form === 'text'))
     return `nullIf(nullIf(${rawField(image, column.name)}, ''), 'null')`;
@@ -69,6 +70,14 @@ export function changeExpression(
   if (whole !== undefined) return whole(image, name);
   const { type, value } = extraction(column, codec);
   return value(`JSONExtract(${image}, ${name}, 'Nullable(${type})')`);
+}
+
+/** NULL, or where the type has none its default. */
+function hiddenValue({ type }: MirrorColumn): string {
+  const nullable = nullableType(type);
+  return nullable.includes('Nullable(') && !/^(Array|Map|Tuple)\(/.test(nullable)
+    ? `CAST(NULL, ${quoteText(nullable)})`
+    : `defaultValueOfTypeName(${quoteText(type)})`;
 }
 
 interface Place {

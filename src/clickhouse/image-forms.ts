@@ -46,7 +46,16 @@ export function imageForms(
     if (group === undefined) groups.set(text, { ids: [id], codecs: of });
     else group.ids.push(id);
   };
-  if (without === 'some') add(NO_ID, new Map());
+  // They are of a time when nothing was masked.
+  if (without === 'some')
+    add(
+      NO_ID,
+      new Map(
+        layout.columns.flatMap(({ name, codec, hashed }) => {
+          return hashed ? [[name, { ...profileCodec(codec), notation: 'hidden' }] as const] : [];
+        }),
+      ),
+    );
   for (const [id, definition] of definitions) add(id, codecsOf(layout, withColumns(definition, columns)));
   return { codecs, others: [...groups.values()].map((group) => ({ ...group, ids: group.ids.sort() })) };
 }

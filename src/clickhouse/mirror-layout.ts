@@ -1,10 +1,11 @@
 /** The columns, key and omissions of one table's mirror, worked out from the PostgreSQL catalogue. */
 import { NO_CHOICES, type ColumnChoices } from '../column-rules';
 import type { TableCode } from '../errors';
+import type { Hash } from '../debezium/image-mask';
 import type { SourceColumn, SourceTable } from '../model';
 import { missingValue } from './missing-value';
 import { chosenType, isTypeImpossible } from './chosen-type';
-import type { MirrorType } from './mirror-type';
+import { hashedType, type MirrorType } from './mirror-type';
 
 /** A column of a mirror that holds a source column. */
 export interface MirrorColumn extends MirrorType {
@@ -17,6 +18,8 @@ export interface MirrorColumn extends MirrorType {
   readonly shownAs?: string;
   /** What a row has in this column whose image lacks it: JSON as an image has it under our profile. */
   readonly missing?: string;
+  /** It holds hashes of the source's values, and so do the images. */
+  readonly hashed?: true;
 }
 
 /** Why a source column is not in the mirror. */
@@ -24,12 +27,16 @@ export type OmittedReason =
   /** Debezium does not send this type. */
   | 'unsupported-type'
   /** Generated columns are in snapshots but not in the stream, so a copy of them would be wrong after the first update. */
-  | 'generated';
+  | 'generated'
+  /** Rules of the settings. */
+  | 'masked'
+  | 'skipped';
 
 export interface OmittedColumn {
   readonly name: string;
   readonly type: string;
   readonly reason: OmittedReason;
+  readonly attnum?: number;
 }
 
 /** A field that an image may have, in table order; `column` is its index in the layout, -1 if it is omitted. */
@@ -50,6 +57,8 @@ export interface MirrorLayout {
   readonly key: readonly number[];
   readonly omitted: readonly OmittedColumn[];
   readonly fields: readonly ImageField[];
+  /** By which values of images are masked that were written before they were to be; absent where no column is hashed. */
+  readonly hash?: Hash;
   /** Equal for two layouts if and only if the same images give the same rows in the same columns. */
   readonly fingerprint: string;
 }
@@ -60,6 +69,9 @@ export interface MirrorRefusal {
   /** The column in the way, where it is one. */
   readonly column?: string;
 }
+
+/** The type of a source whose values come as hashes, whatever its own is. */
+const HASHED = 'hash';
 
 /** Columns every mirror has after those of its source. */
 export const META_COLUMNS = [
@@ -99,7 +111,8 @@ export function mirrorLayout(table: SourceTable, choices: ColumnChoices = NO_CHO
   const fields = table.columns.map((column): ImageField => {
     const found = mirrorColumn(column, table.key.includes(column.name), choices);
     if (typeof found === 'string') {
-      omitted.push({ name: column.name, type: column.type, reason: found });
+      const { name, type, attnum } = column;
+      omitted.push({ name, type, reason: found, ...(attnum ? { attnum } : {}) });
       return { name: column.name, column: -1 };
     }
     columns.push(found);
@@ -108,6 +121,8 @@ export function mirrorLayout(table: SourceTable, choices: ColumnChoices = NO_CHO
   const nested = nestedColumn(columns);
   if (nested !== null) return { code: 'TABLE_COLUMN_RESERVED', column: nested };
   const key = table.key.map((name) => columns.findIndex((column) => column.name === name));
+  const keptOut = omitted.find(({ name, reason }) => table.key.includes(name) && isByRule(reason));
+  if (keptOut !== undefined) return { code: 'TABLE_KEY_MASKED', column: keptOut.name };
   if (key.includes(-1) || columns.length === 0) return { code: 'TABLE_WITHOUT_KEY' };
   return {
     schema: table.schema,
@@ -133,6 +148,10 @@ function nestedColumn(columns: readonly MirrorColumn[]): string | null {
     known.add(prefix);
   }
   return null;
+}
+
+function isByRule(reason: OmittedReason): boolean {
+  return reason === 'masked' || reason === 'skipped';
 }
 
 /** True for a table without a key: each distinct row stands once in the mirror, with a count. */
@@ -172,18 +191,30 @@ function impossibleRule({ columns, key }: SourceTable, choices: ColumnChoices): 
 
 function mirrorColumn(column: SourceColumn, inKey: boolean, choices: ColumnChoices): MirrorColumn | OmittedReason {
   if (column.generated) return 'generated';
-  const found = chosenType(column, inKey, choices);
-  if (found === null) return 'unsupported-type';
-  const missing = missingValue(column, found.codec);
+  if (column.mask === 'drop') return 'masked';
+  if (column.skip) return 'skipped';
+  const own = chosenType(column, inKey, choices);
+  if (own === null) return 'unsupported-type';
+  const notNull = inKey || column.notNull;
+  const { missing, sourceType, ...found } =
+    column.mask === 'hash' ? hashedColumn(column, notNull) : ownColumn(column, own);
   const shownAs = choices.rule(column.name).name;
   return {
     ...found,
     name: column.name,
-    notNull: inKey || column.notNull,
+    notNull,
     ...(shownAs === undefined ? {} : { shownAs }),
-    ...(column.attnum ? { attnum: column.attnum, sourceType: column.type } : {}),
+    ...(column.attnum ? { attnum: column.attnum, sourceType } : {}),
     ...(missing === null ? {} : { missing }),
   };
+}
+
+function ownColumn(column: SourceColumn, own: MirrorType) {
+  return { ...own, missing: missingValue(column, own.codec), sourceType: column.type };
+}
+
+function hashedColumn({ missing }: SourceColumn, notNull: boolean) {
+  return { ...hashedType(notNull), missing: missing ?? null, sourceType: HASHED, hashed: true as const };
 }
 
 export function fingerprint(

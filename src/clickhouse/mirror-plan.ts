@@ -68,6 +68,7 @@ export function planMirror(layout: MirrorLayout, standing: readonly StandingColu
     else steps.push(...fitted.steps);
     return 'from' in fitted ? column : fitted.column;
   });
+  obstacles.push(...keptOut(layout, standing));
   // A hash of a row's values is another one as soon as the columns are others.
   if (obstacles.length > 0 || (isCounted(layout) && steps.length > 0))
     return { kind: 'rebuild', changes: [...steps.map(stepChange), ...obstacles] };
@@ -76,6 +77,18 @@ export function planMirror(layout: MirrorLayout, standing: readonly StandingColu
     steps,
     layout: { ...layout, columns, fingerprint: fingerprint(columns, layout.fields, layout.key) },
   };
+}
+
+/** Columns that stand and must not: rules keep them out now. */
+function keptOut({ omitted }: MirrorLayout, standing: readonly StandingColumn[]): MirrorChange[] {
+  return omitted.flatMap(({ name, attnum, reason }): MirrorChange[] => {
+    if (reason !== 'masked' && reason !== 'skipped') return [];
+    const stands = standing.find((one) => {
+      const of = known(one);
+      return of === null ? one.name === name : of.attnum === attnum;
+    });
+    return stands === undefined ? [] : [{ column: name, from: known(stands)?.type ?? stands.type, to: '' }];
+  });
 }
 
 /** What a step does, for the history. */

@@ -69,7 +69,9 @@ export type Notation =
   | 'scaled'
   | 'number'
   | 'duration'
-  | 'object';
+  | 'object'
+  /** Not for this mirror: a value that is to be masked now, or the hash of one that need no longer be. */
+  | 'hidden';
 
 /** How a column's value is read from the JSON of certain images. */
 export interface ImageCodec extends WireCodec {
@@ -172,6 +174,12 @@ export function mirrorType(column: SourceColumn, inKey: boolean): MirrorType | n
   if (inKey && wire.form === 'hstore') return STRING;
   if (inKey || column.notNull || found.composite) return { type, codec: wire, policy };
   return { type: nullableType(type), codec: wire, policy };
+}
+
+/** What a column becomes whose values come as hashes. */
+export function hashedType(notNull: boolean): MirrorType {
+  const { type, codec: wire, policy } = STRING;
+  return { type: notNull ? type : nullableType(type), codec: wire, policy };
 }
 
 /** The type that also holds NULL, where ClickHouse has one: not for Array, Map and Tuple. */

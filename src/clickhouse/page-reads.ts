@@ -39,11 +39,34 @@ interface ChangeRow {
   readonly before: string;
   readonly after: string;
   readonly unavailable: readonly string[];
+  readonly schema: string;
+  readonly table: string;
+  /** `wire_schema` in decimal digits. */
+  readonly wire: string;
 }
+
+/** What the page may show of what it reads. */
+export interface PageMasks {
+  /** Masks what stands in rows of before there was a rule. */
+  rows<T extends MaskedRow>(rows: readonly T[]): Promise<T[]>;
+  /** What is asked for as a key, and how it stands where keys are masked. */
+  keys(key: string): readonly string[];
+  /** Whether bytes of quarantine that are of no table, or of this one, may be shown. */
+  showsBytes(table: string): boolean;
+}
+
+export type MaskedRow = Pick<ChangeRow, 'schema' | 'table' | 'wire' | 'key' | 'before' | 'after'>;
 
 const COLUMNS =
   `formatDateTime(ts, '%Y-%m-%dT%H:%i:%S.%fZ') AS at, formatDateTime(changes.ingested_at, '%Y-%m-%dT%H:%i:%S.%fZ') AS ingested_at, op, ` +
-  `concat(schema, '.', table) AS of, topic, partition, offset, lsn, tx_id, redelivered, key, before, after, unavailable`;
+  `concat(schema, '.', table) AS of, topic, partition, offset, lsn, tx_id, redelivered, key, before, after, unavailable, ` +
+  `schema, table, toString(wire_schema) AS wire`;
+
+const NO_MASKS: PageMasks = {
+  rows: (rows) => Promise.resolve([...rows]),
+  keys: (key) => [key],
+  showsBytes: () => true,
+};
 
 function shown(row: ChangeRow) {
   const { at, op, topic, partition, offset, lsn, key, before, after, unavailable } = row;
@@ -65,7 +88,7 @@ function shown(row: ChangeRow) {
   };
 }
 
-export function pageReads(clickhouse: Pick<ClickHouse, 'query'>, databases: Databases) {
+export function pageReads(clickhouse: Pick<ClickHouse, 'query'>, databases: Databases, masks: PageMasks = NO_MASKS) {
   const machinery = quoteName(databases.machinery);
   const changes = `${machinery}.changes`;
   return {
@@ -76,7 +99,7 @@ export function pageReads(clickhouse: Pick<ClickHouse, 'query'>, databases: Data
     ) {
       if (ends.length === 0) return [];
       const far = filter.table !== null || filter.op !== null || filter.key !== null;
-      const { params, conditions } = filterOf(filter);
+      const { params, conditions } = filterOf(filter, masks);
       const places = ends.slice(0, MOST_PARTITIONS).map(({ topic, partition, end }, index) => {
         params[`topic${index}`] = topic;
         params[`partition${index}`] = partition;
@@ -92,25 +115,25 @@ export function pageReads(clickhouse: Pick<ClickHouse, 'query'>, databases: Data
         params,
         PAGE_READ_ONLY,
       );
-      return rows.map(shown);
+      return (await masks.rows(rows)).map(shown);
     },
 
     /** The newest changes of one row, oldest first; found by the index on keys. */
     async history(table: string, key: string) {
-      const { params, conditions } = filterOf({ table, op: null, key: null });
+      const { params, conditions } = filterOf({ table, op: null, key: null }, masks);
       const rows = await clickhouse.query<ChangeRow>(
         `SELECT ${COLUMNS} FROM ${changes} AS changes WHERE ${conditions.join(' AND ')} AND key = {key:String} ` +
           `ORDER BY ts DESC, offset DESC LIMIT ${SHOWN_HISTORY}`,
         { ...params, key },
         PAGE_READ_ONLY,
       );
-      return rows.map(shown).reverse();
+      return (await masks.rows(rows)).map(shown).reverse();
     },
 
     async quarantine() {
       const rows = await clickhouse.query<QuarantineRow>(
         `SELECT formatDateTime(q.at, '%Y-%m-%dT%H:%i:%S.%fZ') AS set_aside, code, message, table, column, topic, partition, offset, ` +
-          `length(q.key) AS key_bytes, length(q.value) AS value_bytes, ` +
+          `if(q.digest = '', length(q.key), q.key_size) AS key_bytes, if(q.digest = '', length(q.value), q.value_size) AS value_bytes, ` +
           `toValidUTF8(substring(q.key, 1, ${SHOWN_BYTES})) AS key_text, toValidUTF8(substring(q.value, 1, ${SHOWN_BYTES})) AS value_text ` +
           `FROM ${machinery}.quarantine AS q ORDER BY q.at DESC, topic, partition, offset DESC LIMIT ${SHOWN}`,
         {},
@@ -127,8 +150,8 @@ export function pageReads(clickhouse: Pick<ClickHouse, 'query'>, databases: Data
         offset: row.offset,
         keyBytes: Number(row.key_bytes),
         valueBytes: Number(row.value_bytes),
-        key: row.key_text,
-        value: row.value_text,
+        key: masks.showsBytes(row.table) ? row.key_text : '',
+        value: masks.showsBytes(row.table) ? row.value_text : '',
       }));
     },
 
@@ -187,7 +210,10 @@ interface QuarantineRow {
   readonly value_text: string;
 }
 
-function filterOf(filter: { readonly table: string | null; readonly op: string | null; readonly key: string | null }) {
+function filterOf(
+  filter: { readonly table: string | null; readonly op: string | null; readonly key: string | null },
+  masks: PageMasks,
+) {
   const params: Record<string, unknown> = {};
   const conditions: string[] = [];
   if (filter.table !== null) {
@@ -201,10 +227,11 @@ function filterOf(filter: { readonly table: string | null; readonly op: string |
     conditions.push('op = {op:String}');
   }
   if (filter.key !== null) {
-    params['key'] = filter.key;
-    params['quoted'] = JSON.stringify(filter.key);
+    const keys = masks.keys(filter.key);
+    params['keys'] = keys;
+    params['values'] = [...keys, ...keys.map((key) => JSON.stringify(key))];
     conditions.push(
-      '(key = {key:String} OR arrayExists(of -> of.2 = {key:String} OR of.2 = {quoted:String}, JSONExtractKeysAndValuesRaw(key)))',
+      '(key IN {keys:Array(String)} OR arrayExists(of -> has({values:Array(String)}, of.2), JSONExtractKeysAndValuesRaw(key)))',
     );
   }
   return { params, conditions };

@@ -63,6 +63,8 @@ export interface QuarantinedRecord extends TopicPartition {
   readonly keyBytes: number;
   readonly valueBytes: number;
   readonly headerBytes: number;
+  /** Of a record whose bytes are not kept, since they may hold what is masked; '' where they are. */
+  readonly digest: string;
   readonly state: QuarantineState;
   readonly reason: string;
   readonly who: string;
@@ -93,7 +95,7 @@ export interface Quarantine {
     limit: number,
     after?: TopicPartition & { readonly offset: number },
   ): Promise<QuarantinedRecord[]>;
-  /** The bytes as they came; empty where `changes` has the record, or it was forgotten. */
+  /** The bytes as they came; empty where `changes` has the record, they are not kept, or it was forgotten. */
   bytes(of: TopicPartition & { readonly offset: number }): Promise<QuarantinedBytes>;
   /** Writes down what became of records; may be repeated. */
   resolve(records: readonly Resolved[]): Promise<void>;
@@ -110,7 +112,7 @@ export function openQuarantine(clickhouse: ClickHouse, machinery: string): Quara
 
   /** Each record once, by its newest row, with its newest decision. */
   const joined = (columns: string, filter: QuarantineFilter, after = ''): string =>
-    `SELECT ${columns} FROM (SELECT topic, partition, offset, at, code, message, table, column, length(key) AS key_bytes, length(value) AS value_bytes, length(headers) AS header_bytes ` +
+    `SELECT ${columns} FROM (SELECT topic, partition, offset, at, code, message, table, column, digest, if(digest = '', length(key), key_size) AS key_bytes, if(digest = '', length(value), value_size) AS value_bytes, if(digest = '', length(headers), headers_size) AS header_bytes ` +
     `FROM ${quarantine}${whereOf(filter, after)} ORDER BY at DESC LIMIT 1 BY topic, partition, offset) AS q ` +
     `LEFT JOIN (SELECT topic, partition, offset, argMax(resolution, at) AS resolution, argMax(reason, at) AS reason, argMax(who, at) AS who, max(at) AS resolved, argMax(quarantined_at, at) AS quarantined_at ` +
     `FROM ${resolutions} GROUP BY topic, partition, offset) AS r USING (topic, partition, offset)` +
@@ -140,7 +142,7 @@ export function openQuarantine(clickhouse: ClickHouse, machinery: string): Quara
     async records(filter, limit, after) {
       const rows = await clickhouse.query<Record<string, string | number>>(
         `${joined(
-          `topic, partition, offset, toUnixTimestamp64Milli(q.at) AS at_ms, code, message, table, column, key_bytes, value_bytes, header_bytes, ${STATE} AS state, reason, who, toUnixTimestamp64Milli(resolved) AS resolved_ms`,
+          `topic, partition, offset, toUnixTimestamp64Milli(q.at) AS at_ms, code, message, table, column, digest, key_bytes, value_bytes, header_bytes, ${STATE} AS state, reason, who, toUnixTimestamp64Milli(resolved) AS resolved_ms`,
           filter,
           after === undefined
             ? ''
@@ -206,6 +208,7 @@ function asRecord(row: Record<string, string | number>): QuarantinedRecord {
     keyBytes: number('key_bytes'),
     valueBytes: number('value_bytes'),
     headerBytes: number('header_bytes'),
+    digest: text('digest'),
     state,
     reason: state === 'open' ? '' : text('reason'),
     who: state === 'open' ? '' : text('who'),

@@ -1,7 +1,7 @@
 /** What `wire_schemas` says of the images of a table: the types in the catalogue, the connector's modes, the record's own schema. */
 import { PROFILE_MODES, type ConnectorModes, type SourceColumn, type SourceTable, type WireField } from '../model';
-import { imageCodec } from './image-codec';
-import type { MirrorLayout } from './mirror-layout';
+import { imageCodec, profileCodec } from './image-codec';
+import type { MirrorColumn, MirrorLayout } from './mirror-layout';
 import type { ImageCodec } from './mirror-type';
 
 /** How the JSON text of images is to be read. */
@@ -56,16 +56,32 @@ export function readDefinition(text: string): WireDefinition | null {
 
 /** A definition of a time when the catalogue did not have the table, with the columns of now. */
 export function withColumns(definition: WireDefinition, columns: readonly SourceColumn[]): WireDefinition {
-  return definition.columns.length === 0 ? { ...definition, columns } : definition;
+  if (definition.columns.length > 0) return definition;
+  // What was masked then is not known: it counts as if nothing was.
+  return { ...definition, columns: columns.map(({ mask: _, ...column }) => column) };
+}
+
+/** The column of a definition that a layout's column is of. */
+export function columnIn(
+  { columns }: Pick<WireDefinition, 'columns'>,
+  { name, attnum }: MirrorColumn,
+): SourceColumn | undefined {
+  return columns.find((one) => one.name === name) ?? columns.find((one) => attnum && one.attnum === attnum);
 }
 
 /** How the columns of a layout are written in images of a definition. */
 export function codecsOf(layout: MirrorLayout, { columns, modes, fields }: WireDefinition): ImageCodecs {
   const codecs = new Map<string, ImageCodec>();
-  for (const { name, codec } of layout.columns) {
+  for (const wanted of layout.columns) {
+    const { name, codec, hashed = false } = wanted;
     const column = columns.find((one) => one.name === name);
-    const field = fields?.find((one) => one.name === name) ?? null;
-    if (column !== undefined) codecs.set(name, imageCodec(codec, column, modes, field));
+    const isHashed = (column ?? columnIn({ columns }, wanted))?.mask === 'hash';
+    if (hashed !== isHashed) codecs.set(name, { ...profileCodec(codec), notation: 'hidden' });
+    else if (hashed) codecs.set(name, profileCodec(codec));
+    else if (column !== undefined) {
+      const field = fields?.find((one) => one.name === name) ?? null;
+      codecs.set(name, imageCodec(codec, column, modes, field));
+    }
   }
   return codecs;
 }

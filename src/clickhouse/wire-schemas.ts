@@ -21,6 +21,8 @@ export interface WireSchemas {
   ofTable(schema: string, table: string): Promise<ReadonlyMap<string, WireDefinition>>;
   /** Whether `changes` has rows of the table that refer to no entry. */
   hasRowsWithout(schema: string, table: string): Promise<boolean>;
+  /** Whether `changes` has rows of the table, not forgotten, that refer to one of these entries; '0' for none. */
+  hasRowsOf(schema: string, table: string, ids: readonly string[]): Promise<boolean>;
   /** The table was made anew: everything has to be kept again. */
   forget(): void;
 }
@@ -71,6 +73,14 @@ export function openWireSchemas(clickhouse: ClickHouse, machinery: string): Wire
       const rows = await clickhouse.query(
         `SELECT 1 AS found FROM ${quoteName(machinery)}.changes ` +
           `WHERE schema = ${quoteText(schema)} AND table = ${quoteText(name)} AND wire_schema = 0 LIMIT 1`,
+      );
+      return rows.length > 0;
+    },
+    async hasRowsOf(schema, name, ids) {
+      if (ids.length === 0) return false;
+      const rows = await clickhouse.query(
+        `SELECT 1 AS found FROM ${quoteName(machinery)}.changes WHERE schema = ${quoteText(schema)} ` +
+          `AND table = ${quoteText(name)} AND redelivered != 2 AND wire_schema IN (${ids.join(', ')}) LIMIT 1`,
       );
       return rows.length > 0;
     },

@@ -18,9 +18,10 @@ const WORDS: Record<BadRecordCode, string> = {
   VALUE_UNRESOLVED: 'The change is in changes, but not in the mirror: a withheld (TOAST) value is nowhere to be found.',
 };
 
-export function describeBad({ code, table, column, note = '' }: BadRecord): string {
+export function describeBad({ code, table, column, note = '', hidden }: BadRecord): string {
   const where = [table === '' ? '' : `table ${table}`, column === '' ? '' : `column ${column}`, note]
     .filter((part) => part !== '')
     .join(', ');
-  return where === '' ? WORDS[code] : `${WORDS[code]} (${where})`;
+  const what = where === '' ? WORDS[code] : `${WORDS[code]} (${where})`;
+  return hidden === undefined ? what : `${what} Its bytes are not kept, since they may hold masked columns.`;
 }

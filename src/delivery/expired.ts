@@ -18,6 +18,7 @@ export async function eachBlockOfChanges(
     const rows = await lookUps.rows(of, from, range.to, ROWS_A_BLOCK);
     if (rows.length === 0) return;
     block.reset();
+    block.stored = true;
     for (const row of upToTruncate(rows)) append(block, row);
     await write(block);
   }

@@ -4,7 +4,7 @@ import type { TopicPartition } from '../model';
 import type { Delivery } from './delivery';
 import { forgetKeys, type ForgetRequest, type ForgetTools } from './forget';
 import type { PauseWatch } from './pauses';
-import { retryQuarantine, type RetryTools } from './retry-quarantine';
+import { retryQuarantine, type Retried, type RetryTools } from './retry-quarantine';
 
 export interface RetryRequest {
   readonly filter: Partial<QuarantineFilter>;
@@ -37,8 +37,9 @@ export function createOperations(of: {
         (filter.place === null || filter.place.partition === partition);
       const found = await delivery.between(concerns, (at) => retryQuarantine(filter, who, at, retrying));
       if (found.length === 0) return { state: 'not-mine' };
-      const sum = (name: 'applied' | 'skipped' | 'still'): number => found.reduce((all, one) => all + one[name], 0);
-      return { state: 'done', counts: { applied: sum('applied'), skipped: sum('skipped'), still: sum('still') } };
+      const sum = (name: keyof Retried): number => found.reduce((all, one) => all + one[name], 0);
+      const counts = { applied: sum('applied'), skipped: sum('skipped'), still: sum('still'), gone: sum('gone') };
+      return { state: 'done', counts };
     },
     async forget(request) {
       const places = await forgetting.eraser.places(request);

@@ -9,6 +9,7 @@ import type { PlaceholderForms } from '../debezium/withheld';
 import type { Emit } from '../events';
 import type { EarlierImages } from './table-past';
 import type { Log } from '../kafka/log';
+import type { LateMask } from '../masking';
 import type { TopicPartition, WireSchema } from '../model';
 import type { WideId } from '../plan/audit-rows';
 import type { BlockTable } from '../plan/change-block';
@@ -36,6 +37,8 @@ export interface MirroredTable {
 /** A source table as the delivery sees it: always audited, mirrored where it can be. */
 export interface OpenTable {
   readonly mirrored: MirroredTable | null;
+  /** What is to be masked in its images beyond what the rules name. */
+  readonly late?: LateMask | null;
   /**
    * How rows with this schema are written; null for plain JSON, which has none. It is kept in `wire_schemas`, and the views
    * know it, before this resolves, so that no row refers to what is not there.

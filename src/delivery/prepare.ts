@@ -18,6 +18,7 @@ import { describeBad } from './bad-record';
 import { markForgotten, withoutForgotten } from './forgotten-rows';
 import type { LookedAt, TableShare } from './image-reader';
 import { buildCounted, countedFrom } from './keyless';
+import { openMasked } from './mask-late';
 import { buildShare, type Built } from './mirror-block';
 import { insertOf, mirrorColumns, mirrorInsert } from './mirror-insert';
 import { rejectedIn } from './policy-uses';
@@ -89,7 +90,7 @@ export async function prepareBlock(
   const reads = appendableReads(block, context.snapshot);
   const looked: LookedAt = { block, topic, partition, end, announced: context.announced, redelivered, withheld };
   const opened = await Promise.all(
-    block.tables.map((table, index) => ports.tables.open(table, needOf(block, index, context))),
+    block.tables.map((_, index) => openMasked(block, index, needOf(block, index, context), ports.tables)),
   );
   const mirrors = limits.mirrors && !isSettled(block, context, present.changes);
   const shares = mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];
@@ -225,6 +226,9 @@ async function buildOne(
   building: Building,
 ): Promise<BuiltShare[]> {
   const { context, ports, appendable } = building;
+  const reopen = async (): Promise<void> => {
+    opened[of.index] = await openMasked(looked.block, of.index, needOf(looked.block, of.index, context), ports.tables);
+  };
   let triedAgain = false;
   for (;;) {
     const table = opened[of.index]?.mirrored ?? null;
@@ -251,7 +255,7 @@ async function buildOne(
       if (!(error instanceof ForeignColumns) || triedAgain) throw error;
       triedAgain = true;
       ports.tables.reopen(of.source);
-      opened[of.index] = await ports.tables.open(of.source, needOf(block, of.index, context));
+      await reopen();
       continue;
     }
     const { built } = written;
@@ -268,7 +272,7 @@ async function buildOne(
       ];
     if (built.kind === 'stale') ports.tables.refresh(of.source, built.field);
     if (built.kind === 'too-narrow') await ports.tables.widen(of.source, built.column);
-    opened[of.index] = await ports.tables.open(of.source, needOf(block, of.index, context));
+    await reopen();
   }
 }
 

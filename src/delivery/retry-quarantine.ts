@@ -7,7 +7,7 @@ import type { ChangeBlock } from '../plan/change-block';
 import { lookBack } from './assign';
 import type { BetweenBlocks } from './between-blocks';
 import { eachBlockOfChanges } from './expired';
-import { keptChunk } from './kept-records';
+import { keptChunk, type KeptRecord } from './kept-records';
 import type { DeliveryPorts } from './ports';
 
 /** What came of a retry. */
@@ -18,11 +18,19 @@ export interface Retried {
   readonly skipped: number;
   /** Still not readable. */
   readonly still: number;
+  /** Of those: their bytes were not kept, and Kafka does not have them any more. */
+  readonly gone: number;
 }
 
 export interface RetryTools {
   readonly quarantine: Pick<Quarantine, 'records' | 'bytes' | 'resolve'>;
   readonly ports: Pick<DeliveryPorts, 'lookUps' | 'marks' | 'schemas'>;
+  /** Records of a partition as Kafka has them yet: those whose bytes are not kept. */
+  readonly again: (
+    of: TopicPartition,
+    offsets: readonly number[],
+    signal: AbortSignal,
+  ) => Promise<ReadonlyMap<number, KeptRecord>>;
   readonly filter: Filter;
   readonly emit: Emit;
 }
@@ -42,15 +50,19 @@ export async function retryQuarantine(
   at: BetweenBlocks,
   tools: RetryTools,
 ): Promise<Retried> {
-  const counts = { applied: 0, skipped: 0, still: 0 };
+  const counts = { applied: 0, skipped: 0, still: 0, gone: 0 };
   const ofPartition: QuarantineFilter = { ...filter, topic: at.of.topic, partition: at.of.partition, states: 'open' };
   let after: (TopicPartition & { offset: number }) | undefined;
   for (;;) {
     const page = await tools.quarantine.records(ofPartition, PAGE, after);
     if (page.length === 0) return counts;
     await at.begin();
+    const hidden = page.filter(({ digest }) => digest !== '').map(({ offset }) => offset);
+    const fromKafka = hidden.length === 0 ? new Map<number, KeptRecord>() : await tools.again(at.of, hidden, at.signal);
     for (const group of groupsOf(page)) {
-      const outcome = isInChanges(group[0]) ? await readAgain(group, at, tools) : await decodeAgain(group, at, tools);
+      const outcome = isInChanges(group[0])
+        ? await readAgain(group, at, tools)
+        : await decodeAgain(group, fromKafka, at, tools);
       await writeDown(group, outcome, { who, counts, tools });
     }
     after = page.at(-1);
@@ -77,7 +89,7 @@ function groupsOf(page: readonly QuarantinedRecord[]): QuarantinedRecord[][] {
 }
 
 /** What became of records, by offset; those that are missing are applied. */
-type Outcome = ReadonlyMap<number, 'skipped' | 'still'>;
+type Outcome = ReadonlyMap<number, 'skipped' | 'still' | 'gone'>;
 
 /** Reconciles everything of `changes` in the range of the records: more than is needed does no harm. */
 async function readAgain(
@@ -93,15 +105,42 @@ async function readAgain(
   return outcome;
 }
 
+/** The record as it came: from quarantine, or from Kafka where quarantine may not have it. Null where neither has. */
+async function bytesOf(
+  record: QuarantinedRecord,
+  fromKafka: ReadonlyMap<number, KeptRecord>,
+  { quarantine, filter }: RetryTools,
+): Promise<KeptRecord | null> {
+  const { offset } = record;
+  if (record.digest === '') {
+    const { key, value, headers } = await quarantine.bytes(record);
+    return { offset, timestampMs: 0, key: key.length === 0 ? null : key, value, headers };
+  }
+  const found = fromKafka.get(offset);
+  if (found === undefined) return null;
+  const [key, value] = [found.key ?? NOTHING, found.value ?? NOTHING];
+  // Under the same address there may be another record: the topic was made again.
+  const digest = filter.masking?.digest(key, value, found.headers) ?? record.digest;
+  return digest === record.digest && value.length === record.valueBytes ? found : null;
+}
+
+const NOTHING = new Uint8Array(0);
+
 /** From the bytes, as if Kafka had just brought them. */
 async function decodeAgain(
   group: readonly QuarantinedRecord[],
+  fromKafka: ReadonlyMap<number, KeptRecord>,
   at: BetweenBlocks,
-  { quarantine, filter, ports }: RetryTools,
+  tools: RetryTools,
 ): Promise<Outcome> {
-  const outcome = new Map<number, 'skipped' | 'still'>();
+  const { filter, ports } = tools;
+  const outcome = new Map<number, 'skipped' | 'still' | 'gone'>();
   for (const record of group) {
-    const { key, value, headers } = await quarantine.bytes(record);
+    const kept = await bytesOf(record, fromKafka, tools);
+    if (kept === null) {
+      outcome.set(record.offset, 'gone');
+      continue;
+    }
     const gatherer = createGatherer({
       limits: { rows: 1, bytes: Number.MAX_SAFE_INTEGER },
       filter,
@@ -109,7 +148,6 @@ async function decodeAgain(
       from: record.offset,
       redoEnd: null,
     });
-    const kept = { offset: record.offset, timestampMs: 0, key: key.length === 0 ? null : key, value, headers };
     const chunk = keptChunk(at.of, [kept]);
     for (let needed = gatherer.feed(chunk); needed !== null; needed = gatherer.feed(chunk)) {
       await ports.schemas.resolve(needed, at.signal);
@@ -131,7 +169,7 @@ async function rewrite(block: ChangeBlock, at: BetweenBlocks, ports: RetryTools[
 
 interface WritingDown {
   readonly who: string;
-  readonly counts: { applied: number; skipped: number; still: number };
+  readonly counts: { applied: number; skipped: number; still: number; gone: number };
   readonly tools: RetryTools;
 }
 
@@ -143,7 +181,8 @@ async function writeDown(
   const resolved = group.flatMap((record) => {
     const found = outcome.get(record.offset) ?? 'applied';
     counts[found]++;
-    if (found === 'still') return [];
+    if (found === 'gone') counts.still++;
+    if (found === 'still' || found === 'gone') return [];
     const resolution: Resolution = found;
     const { topic, partition, offset, atMs } = record;
     return [{ topic, partition, offset, atMs, resolution, reason: '', who }];

@@ -1,13 +1,15 @@
 /** What PostgreSQL's catalogue says of a table, now and at the looks before: how its mirror is laid out, and for which events that holds. */
-import { choicesOf, type ColumnRules } from '../column-rules';
+import { choicesOf, type ColumnChoices, type ColumnRules } from '../column-rules';
 import { ERROR_CODES, ServiceError, type TableCode } from '../errors';
 import type { Emit } from '../events';
 import { mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
-import { tableName, type SourceTable } from '../model';
+import { tableName, type SourceColumn, type SourceTable } from '../model';
 import type { TableVersion } from '../plan/table-versions';
+import type { Hash } from '../debezium/image-mask';
+import type { Masking } from '../masking';
 import { patiently } from './patience';
 import { readWidened, rememberWidened } from './widened';
-import { readPast, rememberVersion, withUnknown, type Memory } from './table-past';
+import { inheritMasks, readPast, rememberVersion, withUnknown, type Memory } from './table-past';
 
 /** PostgreSQL's catalogue. */
 export interface Catalogue {
@@ -30,6 +32,13 @@ export interface Look {
   readonly state: string;
 }
 
+export interface Found {
+  readonly known: Known | TableCode;
+  /** As in `known`, and where it cannot be mirrored, too; null where nothing is known. */
+  readonly source: SourceTable | null;
+  readonly look: Look | null;
+}
+
 interface TableName {
   readonly schema: string;
   readonly name: string;
@@ -40,7 +49,7 @@ export interface TableKnowledge {
    * The table as it is, its versions remembered; a code where it cannot be mirrored. A table that is gone from the
    * catalogue is what it was last: its events may still be under way. Waits while PostgreSQL is away.
    */
-  of(table: TableName, before: Look | null): Promise<{ known: Known | TableCode; look: Look | null }>;
+  of(table: TableName, before: Look | null): Promise<Found>;
   /** From now on the column is text where its policy is `lossless`. */
   widen(table: TableName, column: string): Promise<void>;
   /** Whether nothing was altered since `look`, for events up to an LSN. PostgreSQL away: what is known must do. */
@@ -56,28 +65,37 @@ export interface TableKnowledgeOptions {
   /** Where the versions of tables are remembered. */
   readonly memory: Memory;
   readonly rules: ColumnRules;
+  readonly masking: Pick<Masking, 'source' | 'hash'>;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
 
-export function tableKnowledge({ catalogue, memory, rules, emit, signal }: TableKnowledgeOptions): TableKnowledge {
+export function tableKnowledge({
+  catalogue,
+  memory,
+  rules,
+  masking,
+  emit,
+  signal,
+}: TableKnowledgeOptions): TableKnowledge {
   const waiting = { signal, emit };
   let askAgainAt = 0;
   return {
     async of(table, before) {
-      if (catalogue === null) return { known: 'TABLE_UNKNOWN', look: null };
-      const { source, look } = await patiently(() => readSource(table, catalogue), waiting);
-      const past = await patiently(() => readPast(memory, table), waiting);
+      if (catalogue === null) return { known: 'TABLE_UNKNOWN', source: null, look: null };
+      const found = await patiently(() => readSource(table, catalogue), waiting);
+      const { look } = found;
+      const source = found.source === null ? null : masking.source(found.source);
+      const past = await patiently(() => readPast(memory, table, masking), waiting);
       const current = source ?? past.at(-1)?.source ?? null;
-      if (current === null) return { known: 'TABLE_UNKNOWN', look };
+      if (current === null) return { known: 'TABLE_UNKNOWN', source: null, look };
       const seen = { after: before?.lsn ?? -1, by: look.lsn };
-      const versions =
+      const remembered =
         source === null ? past : await patiently(() => rememberVersion(memory, source, past, seen), waiting);
-      if (past.length > 0 && versions !== past) sayUnknown(versions, current, emit);
+      if (past.length > 0 && remembered !== past) sayUnknown(remembered, current, emit);
+      const versions = inheritMasks(remembered);
       const widened = await patiently(() => readWidened(memory, table), waiting);
-      const layout = mirrorLayout(newestOf(versions, current), choicesOf(rules, table, widened));
-      if ('code' in layout) return { known: layout.code, look };
-      return { known: { layout: withUnknown(layout, versions), source: current, versions }, look };
+      return { ...knownOf(current, versions, { hash: masking.hash, choices: choicesOf(rules, table, widened) }), look };
     },
     async widen(table, column) {
       if (await patiently(() => rememberWidened(memory, table, column), waiting))
@@ -112,6 +130,19 @@ async function readSource(
   }
 }
 
+function knownOf(
+  current: SourceTable,
+  versions: readonly TableVersion[],
+  { hash, choices }: { readonly hash: Hash; readonly choices: ColumnChoices },
+): Pick<Found, 'known' | 'source'> {
+  const newest = newestOf(versions, current);
+  const layout = mirrorLayout(newest, choices);
+  const source = { ...current, columns: current.columns.map((column) => maskedAs(column, newest)) };
+  if ('code' in layout) return { known: layout.code, source };
+  const hashing = layout.columns.some(({ hashed }) => hashed) ? { hash } : {};
+  return { known: { layout: { ...withUnknown(layout, versions), ...hashing }, source, versions }, source };
+}
+
 /** A default that PostgreSQL computed for each row is in no event. */
 function sayUnknown(versions: readonly TableVersion[], source: SourceTable, emit: Emit): void {
   const [newest, before] = [versions.at(-1)?.source, versions.at(-2)?.source];
@@ -128,4 +159,11 @@ function newestOf(versions: readonly TableVersion[], current: SourceTable): Sour
     notNull: current.columns.find(({ name }) => name === column.name)?.notNull ?? column.notNull,
   }));
   return { ...current, columns };
+}
+
+function maskedAs(column: SourceColumn, { columns }: SourceTable): SourceColumn {
+  const mask = columns.find(({ name }) => name === column.name)?.mask;
+  if (mask === column.mask) return column;
+  const { missing: _, ...rest } = column;
+  return mask === undefined ? rest : { ...rest, mask };
 }

@@ -5,20 +5,64 @@ import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import { isWidened } from '../clickhouse/mirror-plan';
 import { imageFields, modernise, modernNames } from '../debezium/earlier-image';
 import { isSameType } from '../debezium/recast';
-import { tableName, type SourceTable } from '../model';
+import type { Masking } from '../masking';
+import { tableName, type Mask, type SourceColumn, type SourceTable } from '../model';
 import { tableAt, withVersion, type EventPlace, type Guess, type TableVersion } from '../plan/table-versions';
 
 export type Memory = Pick<Control, 'get' | 'set'>;
 
 const NAME = 'versions:';
 
-/** What is remembered of a table, oldest first; nothing is an empty list. */
+/**
+ * What is remembered of a table, oldest first; nothing is an empty list. The rules may have changed since: what is masked now
+ * is so in every version, and no value of it stays in the memory.
+ */
 export async function readPast(
   memory: Memory,
   table: { schema: string; name: string },
+  masking: Pick<Masking, 'source'>,
 ): Promise<readonly TableVersion[]> {
-  const text = await memory.get(`${NAME}${tableName(table)}`);
-  return text === null ? [] : (JSON.parse(text) as TableVersion[]);
+  const name = `${NAME}${tableName(table)}`;
+  const text = await memory.get(name);
+  if (text === null) return [];
+  const versions = (JSON.parse(text) as TableVersion[]).map((version) => ({
+    ...version,
+    source: masking.source(version.source),
+  }));
+  const now = JSON.stringify(versions);
+  if (missingIn(now) !== missingIn(text)) await memory.set(name, now);
+  return versions;
+}
+
+/** The values that are in a text of versions. */
+function missingIn(text: string): string {
+  return JSON.stringify(
+    (JSON.parse(text) as TableVersion[]).map(({ source }) => source.columns.map((one) => one.missing)),
+  );
+}
+
+/**
+ * A column that was renamed is masked under all the names it had if it is so under one: no rename shows what was hidden.
+ */
+export function inheritMasks(versions: readonly TableVersion[]): readonly TableVersion[] {
+  const masks = new Map<string, Mask>();
+  const columnOf = ({ oid = 0 }: SourceTable, { attnum = 0 }: SourceColumn): string => `${oid}.${attnum}`;
+  for (const { source } of versions)
+    for (const column of source.columns)
+      if (column.mask !== undefined && column.attnum) masks.set(columnOf(source, column), column.mask);
+  if (masks.size === 0) return versions;
+  return versions.map(({ source, ...version }) => ({
+    ...version,
+    source: {
+      ...source,
+      columns: source.columns.map((column) => {
+        const mask = masks.get(columnOf(source, column));
+        if (mask === undefined || column.mask !== undefined || !column.attnum) return column;
+        const { missing: _, ...rest } = column;
+        return { ...rest, mask };
+      }),
+    },
+  }));
 }
 
 /** Adds the table as it was found; writes only what is news. `seen`: LSNs before which it was not, and by which it was so. */
@@ -108,6 +152,7 @@ export function withUnknown(layout: MirrorLayout, versions: readonly TableVersio
     newest?.columns.some(
       (column) =>
         column.attnum === attnum &&
+        column.mask === undefined &&
         (column.filled === true ||
           versions.some(({ source }) =>
             source.columns.some(

@@ -6,17 +6,26 @@ import { ignoreFields, type MirrorLayout } from '../clickhouse/mirror-layout';
 import type { MirrorStore, OutdatedMirror, StandingMirror, WantedMirror } from '../clickhouse/mirror-store';
 import type { ShownBy } from '../clickhouse/schema-changes';
 import type { WireSchemas } from '../clickhouse/wire-schemas';
-import { tableName, type ConnectorModes, type PartitionedTable } from '../model';
+import type { LateMask, Masking } from '../masking';
+import { tableName, type ConnectorModes, type PartitionedTable, type SourceTable } from '../model';
 import type { BlockTable } from '../plan/change-block';
 import type { Taken } from './group-leases';
 import { createImageReaders } from './image-readers';
 import { patiently } from './patience';
 import { MirrorOutdated, type OpenTable, type Tables, type TakeTable } from './ports';
+import { sayEachOnce } from './say-each-once';
 import { createTableLeases } from './table-leases';
-import type { Known, Look, TableKnowledge } from './table-knowledge';
+import type { Found, Look, TableKnowledge } from './table-knowledge';
 import { ColumnTooNarrow } from './widened';
 import { earlierImages, type EarlierImages } from './table-past';
-import { formsOf, tableWires, type MirrorWires, type TableWiresOptions } from './table-wires';
+import {
+  formsOf,
+  otherMasks,
+  tableWires,
+  type FormsFound,
+  type MirrorWires,
+  type TableWiresOptions,
+} from './table-wires';
 
 export interface TablesOptions {
   readonly knowledge: TableKnowledge;
@@ -24,6 +33,7 @@ export interface TablesOptions {
   readonly wires: WireSchemas;
   /** How the connector writes plain JSON. */
   readonly modes: ConnectorModes;
+  readonly masking: Pick<Masking, 'late' | 'unmatched'>;
   /** `schema.table` to the name of its view; null: audited, not mirrored. */
   readonly routes: ReadonlyMap<string, string | null>;
   /** Fills a new mirror from `changes`; how many keys were lost. */
@@ -59,11 +69,16 @@ const REASONS: Record<TableCode, string> = {
   TABLE_NAME_TAKEN: 'the name of its view is taken in ClickHouse; give it another with ROUTES',
   TABLE_RULE_WRONG:
     'its rules give a column a type that its values cannot have, or a name that another column has (docs/types.md)',
+  TABLE_KEY_MASKED:
+    'a rule drops or skips a column of its key, by which its rows are told apart; mask: hash can be used',
+  TABLE_KEY_MASK_CHANGED:
+    'the mask of a column of its key was changed, and changes holds events under the keys of before; see docs/masking.md',
   TABLE_COLUMN_RESERVED:
     'it has a column with the name of a column of the mirror itself (_sign, _offset and the like), or arrays that ClickHouse would take for one Nested column (a.b, a.c)',
 };
 
-export function createTables({ knowledge, store, wires, modes, routes, fill, emit, signal }: TablesOptions): Tables {
+export function createTables(options: TablesOptions): Tables {
+  const { knowledge, store, wires, modes, masking, routes, fill, emit, signal } = options;
   const entries = new Map<string, Entry>();
   /** View name to source table: the first that takes a name keeps it. */
   const takenBy = new Map<string, string>();
@@ -71,14 +86,44 @@ export function createTables({ knowledge, store, wires, modes, routes, fill, emi
   /** The records that showed changes for which a mirror must be made anew. */
   const shown = new Map<string, ShownBy>();
 
+  const takes = (name: string, view: string): boolean => {
+    if ((takenBy.get(view) ?? name) !== name) return false;
+    takenBy.set(view, name);
+    return true;
+  };
+
+  const once = sayEachOnce();
+
   const refuse = (name: string, code: TableCode): null => {
     emit({ tag: 'table-not-mirrored', table: name, code, reason: REASONS[code] });
     return null;
   };
 
+  /** Tells what is in `changes` of before the masks of now; a code where events of one row are under two keys by that. */
+  const masksOf = async (
+    layout: MirrorLayout,
+    definitions: FormsFound['definitions'],
+    writing: TableWiresOptions,
+  ): Promise<TableCode | null> => {
+    const found = await patiently(() => otherMasks(layout, definitions, writing), { signal, emit });
+    if (found === null) return null;
+    const [name, { columns }] = [tableName({ schema: layout.schema, name: layout.table }), found];
+    once(`masks ${name} ${columns.join()}`, () => emit({ tag: 'masks-changed', table: name, columns }));
+    return found.inKey ? 'TABLE_KEY_MASK_CHANGED' : null;
+  };
+
+  /** What the catalogue alone tells to mask; says which rules fit no column. */
+  const lateOf = (source: SourceTable | null): LateMask | null => {
+    if (source === null) return null;
+    const [table, columns] = [tableName(source), masking.unmatched(source)];
+    if (columns.length > 0)
+      once(`columns ${table} ${columns.join()}`, () => emit({ tag: 'columns-not-found', table, columns }));
+    return masking.late(source);
+  };
+
   const openTable = async (
     table: BlockTable,
-    found: Known | TableCode,
+    { known: found, source: masked }: Pick<Found, 'known' | 'source'>,
     shownBy: ShownBy | null,
     take: TakeTable | null,
   ): Promise<OpenTable> => {
@@ -86,7 +131,8 @@ export function createTables({ knowledge, store, wires, modes, routes, fill, emi
     const route = routes.get(name);
     const known = typeof found === 'string' ? null : found.source;
     const writing: TableWiresOptions = { source: known, schema: table.schema, table: table.name, modes, wires };
-    const audited: OpenTable = { mirrored: null, wire: tableWires(writing, null, null) };
+    const late = lateOf(masked);
+    const audited: OpenTable = { mirrored: null, late, wire: tableWires(writing, null, null) };
     if (route === null) return audited;
     if (typeof found === 'string') {
       refuse(name, found);
@@ -94,14 +140,16 @@ export function createTables({ knowledge, store, wires, modes, routes, fill, emi
     }
     const { layout, source, versions } = found;
     const view = route ?? store.viewName(table.schema, table.name);
-    if ((takenBy.get(view) ?? name) !== name) {
-      refuse(name, 'TABLE_NAME_TAKEN');
+    // Taken at once: another table may be waiting for the same name.
+    const isTaken = !takes(name, view);
+    const { forms, definitions } = await patiently(() => formsOf(layout, writing), { signal, emit });
+    const obstacle = isTaken ? 'TABLE_NAME_TAKEN' : await masksOf(layout, definitions, writing);
+    if (obstacle !== null) {
+      refuse(name, obstacle);
       return audited;
     }
-    takenBy.set(view, name);
     const earlier = earlierImages(versions);
     const visible = source.columns.map((column) => column.name);
-    const forms = await patiently(() => formsOf(layout, writing), { signal, emit });
     const wanted = { layout, view, visible, forms, shownBy };
     const standing =
       take === null
@@ -123,6 +171,7 @@ export function createTables({ knowledge, store, wires, modes, routes, fill, emi
     const readers = createImageReaders(actual, source.columns);
     const show: MirrorWires['show'] = (now) => store.ensureViews({ layout: actual, view, visible, forms: now });
     return {
+      late,
       wire: tableWires(writing, { layout: actual, readers, show }, forms),
       mirrored: { name, layout: actual, readers, target: standing.table, wholeBefore, earlier },
     };
@@ -181,13 +230,10 @@ export function createTables({ knowledge, store, wires, modes, routes, fill, emi
   ): Entry => {
     const ignored = before?.ignored ?? new Set<string>();
     const find = async (): ReturnType<TableKnowledge['of']> => knowledge.of(table, (await before?.look) ?? null);
-    const open = ({ known }: Awaited<ReturnType<TableKnowledge['of']>>): Promise<OpenTable> =>
-      openTable(
-        table,
-        typeof known === 'string' ? known : { ...known, layout: ignoreFields(known.layout, ignored) },
-        shownBy,
-        take,
-      );
+    const open = ({ known, source }: Awaited<ReturnType<TableKnowledge['of']>>): Promise<OpenTable> => {
+      const fitting = typeof known === 'string' ? known : { ...known, layout: ignoreFields(known.layout, ignored) };
+      return openTable(table, { known: fitting, source }, shownBy, take);
+    };
     const found = find();
     const opened = found.then(async (first) => {
       for (let now = first; ; now = await find()) {

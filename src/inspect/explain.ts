@@ -1,6 +1,7 @@
 /** Explains what becomes of one record, step by step, with the very code that delivers it. Values only where asked for. */
 import type { MirrorLayout } from '../clickhouse/mirror-layout';
 import { codecsOf } from '../clickhouse/wire-definition';
+import type { ImageMask } from '../debezium/image-mask';
 import { compileTranscoder, TRANSCODED, UNKNOWN_FIELD } from '../debezium/transcode';
 import type { KnownSchemas } from '../debezium/open-record';
 import type { SchemaRef } from '../debezium/schema-header';
@@ -8,7 +9,7 @@ import { withheldColumns, type PlaceholderForms } from '../debezium/withheld';
 import { describeBad } from '../delivery/bad-record';
 import { keptChunk, type KeptRecord } from '../delivery/kept-records';
 import { OP, tableName, type ConnectorModes, type SourceTable, type TopicPartition } from '../model';
-import { createGatherer, type Filter } from '../pipeline';
+import { createGatherer, maskImages, type Filter } from '../pipeline';
 import type { ChangeBlock } from '../plan/change-block';
 import { MirrorRows } from '../plan/mirror-rows';
 
@@ -43,6 +44,8 @@ export function explainEnvelope(
     readonly schemas: KnownSchemas;
     readonly values: 'hidden' | 'shown';
     readonly placeholder: PlaceholderForms;
+    /** What is to be masked beyond what the filter masks; null for nothing. */
+    readonly late: ImageMask | null;
   },
 ): Opened {
   const gatherer = createGatherer({
@@ -54,6 +57,7 @@ export function explainEnvelope(
   });
   const needed = gatherer.feed(keptChunk(of, [record]));
   const block = gatherer.takeFull() ?? gatherer.takeOpen();
+  if (block !== null && options.late !== null) maskImages(block, 0, options.late);
   const bytes = explainBytes(record);
   const without = (...lines: string[]): Opened => ({
     steps: [bytes, { step: 'envelope', lines }],
@@ -65,7 +69,8 @@ export function explainEnvelope(
   if (skipped !== undefined) return without(SKIPPED[skipped] ?? `It is skipped: ${skipped}.`);
   const bad = block?.bad[0];
   if (bad !== undefined) {
-    return without(`It cannot be opened: ${bad.code}.`, describeBad(bad), 'It goes to quarantine with its bytes.');
+    const kept = bad.hidden === undefined ? 'with its bytes' : 'with its address, its sizes and a hash';
+    return without(`It cannot be opened: ${bad.code}.`, describeBad(bad), `It goes to quarantine ${kept}.`);
   }
   if (block === null || block.rowCount === 0) return without('It holds nothing that is written.');
   return { ...without(...envelopeLines(block, options)), change: block };
@@ -148,7 +153,8 @@ export function explainTypes(
   const lines = source.columns.map(({ name, type }) => {
     const column = layout.columns.find((one) => one.name === name);
     const inKey = source.key.includes(name) ? ', in the key' : '';
-    return `${name}: ${type} → ${column === undefined ? 'not mirrored' : column.type}${inKey}`;
+    const became = column === undefined ? 'not mirrored' : `${column.type}${column.hashed ? ' (a hash)' : ''}`;
+    return `${name}: ${type} → ${became}${inKey}`;
   });
   if (op === OP.t) return { step: { step: 'types', lines }, images: null };
   const fields = block.wireSchemaAt(0)?.fields ?? null;

@@ -249,6 +249,12 @@ export function quarantineRows(records: readonly BadRecord[], message: (record: 
     column: new StringColumn(),
   };
   const bytes = { key: new StringColumn(), value: new StringColumn(), headers: new StringColumn() };
+  const digest = new StringColumn();
+  const sizes = {
+    key_size: new FixedColumn('UInt64', 8),
+    value_size: new FixedColumn('UInt64', 8),
+    headers_size: new FixedColumn('UInt64', 8),
+  };
   for (const record of records) {
     offset.appendNumber(record.offset);
     texts.code.appendText(record.code);
@@ -258,7 +264,15 @@ export function quarantineRows(records: readonly BadRecord[], message: (record: 
     bytes.key.appendBytes(record.key, 0, record.key.length);
     bytes.value.appendBytes(record.value, 0, record.value.length);
     bytes.headers.appendBytes(record.headers, 0, record.headers.length);
+    const { hidden } = record;
+    digest.appendText(hidden?.digest ?? '');
+    sizes.key_size.appendNumber(hidden?.keySize ?? 0);
+    sizes.value_size.appendNumber(hidden?.valueSize ?? 0);
+    sizes.headers_size.appendNumber(hidden?.headersSize ?? 0);
   }
-  const named = Object.entries({ offset, ...texts, ...bytes }).map(([name, column]) => ({ name, column }));
+  const named = Object.entries({ offset, ...texts, ...bytes, digest, ...sizes }).map(([name, column]) => ({
+    name,
+    column,
+  }));
   return { columns: named, rowCount: records.length };
 }

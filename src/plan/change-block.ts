@@ -46,6 +46,17 @@ export interface BadRecord {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
   readonly headers: Uint8Array;
+  /** Set where the bytes are not kept, since they may hold what is masked: `key`, `value` and `headers` are empty. */
+  readonly hidden?: HiddenBytes;
+}
+
+/** What is known of bytes that are not kept. */
+export interface HiddenBytes {
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly headersSize: number;
+  /** By which the record is known again in Kafka. */
+  readonly digest: string;
 }
 
 /** Bytes of a range, for `appendImages`; start -1 means absent. */
@@ -68,9 +79,13 @@ export class ChangeBlock implements JudgedRows {
   byteCount = 0;
   /** ms that its first record waited until the block was cut; told by who gathers it. */
   waitedMs = 0;
-  readonly key = new StringColumn();
-  readonly before = new StringColumn();
-  readonly after = new StringColumn();
+  /** Its rows were read from `changes`: whatever is masked in them is so already. */
+  stored = false;
+  /** Columns whose values were masked after the block was gathered, as `table index:name`: nothing is hashed twice. */
+  readonly maskedLate = new Set<string>();
+  key = new StringColumn();
+  before = new StringColumn();
+  after = new StringColumn();
   tables: BlockTable[] = [];
   snapshotLabels: string[] = [NOT_SNAPSHOT];
   /** The schemas of the rows, by the index that `wireSchemaOf` holds; the first is that of plain JSON, which has none. */
@@ -96,6 +111,8 @@ export class ChangeBlock implements JudgedRows {
     this.end = -1;
     this.byteCount = 0;
     this.waitedMs = 0;
+    this.stored = false;
+    this.maskedLate.clear();
     this.key.clear();
     this.before.clear();
     this.after.clear();
@@ -161,6 +178,24 @@ export class ChangeBlock implements JudgedRows {
     this.bad.push(record);
     this.byteCount += record.value.length + record.key.length;
     if (this.start < 0) this.start = record.offset;
+  }
+
+  /** Puts other key and images in the place of those of a table's rows; `write` appends what it makes of the bytes [start, end). */
+  replaceImages(
+    table: number,
+    write: (bytes: Uint8Array, start: number, end: number, into: StringColumn) => void,
+  ): void {
+    const replaced = (from: StringColumn): StringColumn => {
+      const into = new StringColumn();
+      for (let row = 0; row < this.rowCount; row++) {
+        if (this.tableOf[row] === table && this.has(from, row)) write(from.bytes, from.start(row), from.end(row), into);
+        else into.appendFrom(from, row);
+      }
+      return into;
+    };
+    this.key = replaced(this.key);
+    this.before = replaced(this.before);
+    this.after = replaced(this.after);
   }
 
   streamed(row: number): boolean {

@@ -42,6 +42,7 @@ export interface Comparing {
   readonly session: SourceSession;
   readonly mirror: MirrorQueries;
   readonly kafka: KafkaLooks;
+  readonly envelopeText: (value: Uint8Array) => string | null;
   readonly view: SnapshotView;
   /** Where the table's topics ended before the snapshot was taken. */
   readonly before: readonly Held[];

@@ -12,6 +12,7 @@ export interface Searching {
   readonly plan: TablePlan;
   readonly mirror: MirrorQueries;
   readonly kafka: KafkaLooks;
+  readonly envelopeText: (value: Uint8Array) => string | null;
   readonly topics: readonly string[];
   readonly changes: string;
   readonly changesOfTable: string;
@@ -114,8 +115,9 @@ async function strangersInKafka(of: Searching): Promise<Map<string, RowState[]>>
     await of.kafka.read(
       [{ topic: held.topic, partition: held.partition, from: held.low, to: held.high }],
       ({ offset, value }) => {
-        if (value.length > 0 && value.length < STATEMENT_BYTES && !present.has(offset))
-          envelopes.push(Buffer.from(value.buffer, value.byteOffset, value.length).toString('utf8'));
+        const isStranger = value.length > 0 && value.length < STATEMENT_BYTES && !present.has(offset);
+        const text = isStranger ? of.envelopeText(value) : null;
+        if (text !== null) envelopes.push(text);
         return envelopes.length < MOST_STRANGERS ? 'go on' : 'stop';
       },
       AbortSignal.timeout(of.patienceMs),

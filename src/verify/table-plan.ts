@@ -114,7 +114,11 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     const of = source.columns.find(({ name }) => name === column.name);
     if (of === undefined) continue;
     const inKey = layout.key.includes(index);
-    const reason = standing.has(column.name) ? notComparedReason(column, of) : 'the mirror has no such column yet';
+    const reason = standing.has(column.name)
+      ? column.hashed
+        ? 'its values are hashes (mask: hash), which PostgreSQL cannot be asked for without the secret'
+        : notComparedReason(column, of)
+      : 'the mirror has no such column yet';
     if (reason === null)
       compared.push({ column, base: of.base, inKey, ...sourceText(column, of, `s.${quoteSource(of)}`) });
     else if (inKey) return `its key column ${column.name} cannot be compared: ${reason}`;
@@ -269,6 +273,8 @@ interface MirrorSide {
 const OMITTED = {
   'unsupported-type': 'Debezium does not send this type',
   generated: 'generated columns are not in the stream',
+  masked: 'a rule keeps it out of ClickHouse (mask: drop)',
+  skipped: 'a rule leaves it out of the mirror (skip)',
 } as const;
 
 /** A text with its length where it could hold anything, so that the texts of a row cannot be read in two ways. */

@@ -58,6 +58,8 @@ export interface VerifyPorts {
   readonly readTable: (session: SourceSession, schema: string, name: string) => Promise<SourceTable | null>;
   readonly mirror: MirrorQueries;
   readonly kafka: KafkaLooks;
+  /** A record's value as what may stand in a statement; null for none. */
+  readonly envelopeText: (value: Uint8Array) => string | null;
   readonly onProgress: (progress: Progress) => void;
   /** What the mirror lacks though `changes` has it, table by table: what a repair can mend. */
   readonly onMendable: (mendable: Mendable) => void;
@@ -109,6 +111,7 @@ export async function verify(options: VerifyOptions, ports: VerifyPorts): Promis
         ...changesOf(subject.mirror, options),
         mirror: ports.mirror,
         kafka,
+        envelopeText: ports.envelopeText,
         onProgress,
         share: shareFor(subject.mirror.rows, options.sample),
         session,

@@ -5,7 +5,7 @@ import type { Profile } from '../../src/connect/profile';
 import { compileAvro, type CompiledSchema } from '../../src/debezium/avro-record';
 import { keptChunk } from '../../src/delivery/kept-records';
 import { OP } from '../../src/model';
-import { createGatherer, type Filter } from '../../src/pipeline';
+import { createGatherer, type Filter, type RecordMasking } from '../../src/pipeline';
 import type { ChangeBlock } from '../../src/plan/change-block';
 
 /** Bytes as text: UTF-8; `base64:` and base64; `prefix:`, the index of a text in `prefixes`, and the rest. */
@@ -48,7 +48,10 @@ function goldenRecords(name: GoldenName): {
 const KEEP_ALL: Filter = { ops: new Set(Object.values(OP)), keeps: () => true, isSignal: () => false };
 
 /** What the pipeline makes of the records. */
-export function gathered(name: GoldenName): { blocks: readonly ChangeBlock[]; skipped: Record<string, number> } {
+export function gathered(
+  name: GoldenName,
+  masking: RecordMasking | null = null,
+): { blocks: readonly ChangeBlock[]; skipped: Record<string, number> } {
   const { schemas, records } = goldenRecords(name);
   const compiled = new Map<number, CompiledSchema>();
   for (const [id, text] of schemas) {
@@ -57,7 +60,7 @@ export function gathered(name: GoldenName): { blocks: readonly ChangeBlock[]; sk
   }
   const gatherer = createGatherer({
     limits: { rows: 1000, bytes: 1 << 30 },
-    filter: KEEP_ALL,
+    filter: masking === null ? KEEP_ALL : { ...KEEP_ALL, masking },
     schemas: { find: (space, id) => (space === 'id' ? (compiled.get(id) ?? 'unknown') : 'unknown') },
     from: 0,
     redoEnd: null,

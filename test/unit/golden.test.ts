@@ -1,7 +1,11 @@
 /** Records that the real Debezium wrote, in each wire: they decode the same without a stack, and alike in all three. */
 import { PROFILES, type Profile } from '../../src/connect/profile';
 import { parseJson, type JsonValue } from '../../src/debezium/json-value';
-import type { WireField } from '../../src/model';
+import { columnRules } from '../../src/column-rules';
+import { createMasking } from '../../src/masking';
+import { DEFAULT_PLACEHOLDER, type WireField } from '../../src/model';
+import type { RecordMasking } from '../../src/pipeline';
+import { placeholderOf } from '../../src/placeholder';
 import type { ChangeBlock } from '../../src/plan/change-block';
 import { gathered } from '../golden/golden';
 import { CHANGES } from '../golden/tables';
@@ -16,8 +20,11 @@ interface Change {
   readonly fields: readonly WireField[] | null;
 }
 
-function decoded(profile: Profile): { changes: Change[]; skipped: Record<string, number>; bad: readonly unknown[] } {
-  const { blocks, skipped } = gathered(profile);
+function decoded(
+  profile: Profile,
+  masking: RecordMasking | null = null,
+): { changes: Change[]; skipped: Record<string, number>; bad: readonly unknown[] } {
+  const { blocks, skipped } = gathered(profile, masking);
   return {
     changes: blocks.flatMap((block) => Array.from({ length: block.rowCount }, (_, row) => changeAt(block, row))),
     skipped,
@@ -85,6 +92,34 @@ describe('records that the connector wrote', () => {
       })),
     );
   });
+
+  it('are masked alike in every wire: each value but NULL is a hash of the same text, and keys agree with their rows', () => {
+    const masking = createMasking({
+      rules: columnRules([{ table: '*.*', column: '*', rule: { mask: 'hash' } }]),
+      ...{ secret: 'a secret of these tests', placeholder: placeholderOf(DEFAULT_PLACEHOLDER) },
+    });
+    const hidden = masking.records!;
+    const hashed = decoded('json', hidden).changes;
+    expect(hashed.map(({ op, table }) => [op, table])).toEqual(plain.changes.map(({ op, table }) => [op, table]));
+    for (const [index, { key, after }] of hashed.entries()) {
+      const row = plain.changes[index]?.after;
+      if (!(row instanceof Map) || !(after instanceof Map)) continue;
+      for (const [name, value] of row)
+        if (value === null) expect(after.get(name)).toBeNull();
+        else expect(after.get(name)).toMatch(/^[0-9a-f]{64}$/);
+      if (key instanceof Map) for (const [name, value] of key) expect(value).toEqual(after.get(name));
+    }
+    for (const profile of PROFILES) {
+      const { changes } = decoded(profile, hidden);
+      const note = masking.hash(Buffer.from('none', 'utf8'));
+      const image = (value: JsonValue | undefined): JsonValue | undefined =>
+        profile === 'avro' && value instanceof Map && value.get('note') === null ? new Map([...value, ['note', note]]) : value;
+      expect(changes.map(({ key, before, after }) => ({ key, before, after }))).toEqual(
+        hashed.map(({ key, before, after }) => ({ key, before: image(before), after: image(after) })),
+      );
+      for (const { fields } of changes) for (const field of fields ?? []) expect(field).toMatchObject({ type: 'string', semantic: null, parameters: {} });
+    }
+  }); // prettier-ignore
 
   it('have the same schema of their rows in both wires that have one', () => {
     const fieldsOf = (profile: Profile) => decoded(profile).changes.map(({ fields }) => fields?.map(described));

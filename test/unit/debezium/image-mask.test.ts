@@ -145,7 +145,7 @@ describe('the mask of an image', () => {
                 expect(text.includes(part)).toBe(false);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 }); // prettier-ignore
