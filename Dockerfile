@@ -27,6 +27,6 @@ USER node
 STOPSIGNAL SIGTERM
 # Nothing is written to the file system: run it with --read-only --cap-drop ALL --security-opt no-new-privileges.
 # /healthz says whether the process is alive, not whether Kafka and ClickHouse are: it waits for those itself.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=4 CMD ["node", "dist/src/cli-health.js"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=4 CMD ["node", "dist/src/cli/health.js"]
 ENTRYPOINT ["node", "dist/src/main.js"]
 CMD ["run"]

@@ -2,7 +2,7 @@
 import tseslint from 'typescript-eslint';
 
 const PURE = [
-  'src/{model,errors,events,event-words,config-patterns,config-forms}.ts',
+  'src/{model,errors,events,event-words,config/patterns,config/forms,connector-modes,column-rules,override-type,repeated-name}.ts',
   'src/{debezium,plan}/**/*.ts',
   'src/clickhouse/{byte-stream,column*,native,ddl,ddl-history,mirror-layout,mirror-type,quote,change-expression,low-cardinality}.ts',
   'src/kafka/{offsets,record-batch}.ts',
@@ -80,7 +80,7 @@ export default tseslint.config(
     },
   },
   // The service is loaded when it is run, so that --help does not wait for it.
-  { files: ['src/{main,cli-process}.ts'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
+  { files: ['src/{main,cli/process}.ts'], rules: { '@typescript-eslint/no-require-imports': 'off' } },
   {
     files: ['test/**/*.ts'],
     rules: {

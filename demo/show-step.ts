@@ -1,5 +1,5 @@
 /** A step of the demo as text: the audit rows, and the source's rows beside the mirror's. */
-import { fittedTable } from '../src/cli-table';
+import { fittedTable } from '../src/cli/table';
 import type { ComparedTable, Comparison, RowPair, TextRow } from './compare';
 import { count } from './screen';
 import type { AuditRow } from './steps';

@@ -30,8 +30,8 @@ import {
   prepareTarget,
   readModes,
 } from './wiring';
-import { checkMasking, shownRows } from './wiring-masking';
-import { openPage, type Page } from './wiring-page';
+import { checkMasking, shownRows } from './wiring/masking';
+import { openPage, type Page } from './wiring/page';
 
 /** Creates the databases and tables of the service, or brings them up to date. */
 export async function migrate({ config, log }: { config: Config; log: Log }): Promise<void> {

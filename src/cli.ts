@@ -1,16 +1,16 @@
 /** The command line: reads what was asked for, loads the settings, and runs it. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Severity } from './check/kind';
-import type * as check from './cli-check';
-import { addConnectors, type Connectors } from './cli-connector-commands';
-import { addOperations, type LoadOperations } from './cli-operations';
-import { EXIT, exitCodeOf, failureBlock } from './cli-failure';
-import type * as rebuild from './cli-rebuild';
-import type * as replay from './cli-replay';
-import type { ReplayCommandFlags } from './cli-replay';
-import { addReplayOptions, addRunOptions, runCommand, type RunFlags, type RunSurroundings } from './cli-run';
-import { addSettings, settingFlags } from './cli-settings';
-import type * as verify from './cli-verify';
+import type * as check from './cli/check';
+import { addConnectors, type Connectors } from './cli/connector-commands';
+import { addOperations, type LoadOperations } from './cli/operations';
+import { EXIT, exitCodeOf, failureBlock } from './cli/failure';
+import type * as rebuild from './cli/rebuild';
+import type * as replay from './cli/replay';
+import type { ReplayCommandFlags } from './cli/replay';
+import { addReplayOptions, addRunOptions, runCommand, type RunFlags, type RunSurroundings } from './cli/run';
+import { addSettings, settingFlags } from './cli/settings';
+import type * as verify from './cli/verify';
 import { loadConfig, type Config } from './config';
 import { createLog, type Log } from './telemetry/log';
 

@@ -1,5 +1,5 @@
 /** What a user says of single columns: by which policy a value that does not fit is treated, another type or name, and what is kept out. */
-import { tableFilter } from './config-patterns';
+import { tableFilter } from './config/patterns';
 
 /**
  * What happens to a value that the column's type in ClickHouse does not hold. `lossless`: the column becomes String, with

@@ -2,10 +2,10 @@
 import convict from 'convict';
 import { parse as parseDotenv } from 'dotenv';
 import { resolve } from 'node:path';
-import { columnsOf, type ColumnSettings } from './config-columns';
-import type { Setting } from './config-forms';
-import { pageOf, type PageSettings } from './config-page';
-import { SETTING_NAMES, SETTINGS, type SecretFileName, type SettingName, type SettingValues } from './config-settings';
+import { columnsOf, type ColumnSettings } from './config/columns';
+import type { Setting } from './config/forms';
+import { pageOf, type PageSettings } from './config/page';
+import { SETTING_NAMES, SETTINGS, type SecretFileName, type SettingName, type SettingValues } from './config/settings';
 import {
   fileSource,
   known,
@@ -15,7 +15,7 @@ import {
   withSecretFiles,
   type Source,
   type Texts,
-} from './config-sources';
+} from './config/sources';
 import {
   endpointOf,
   httpTls,
@@ -25,7 +25,7 @@ import {
   securityWarnings,
   tlsReader,
   type TlsReader,
-} from './config-tls';
+} from './config/tls';
 import { ServiceError } from './errors';
 import { OP, type ConnectorModes, type OpName } from './model';
 import type { HttpEndpoint, KafkaLogin, Tls } from './security';
@@ -45,7 +45,7 @@ export interface Config extends ColumnSettings {
   /** The connector's `topic.prefix`. */
   readonly topicPrefix: string;
   readonly tables: {
-    /** Patterns for `tableFilter` of `config-patterns.ts`. */
+    /** Patterns for `tableFilter` of `config/patterns.ts`. */
     readonly include: readonly string[];
     readonly exclude: readonly string[];
     /** `schema.table` to the name of its view; null: audited, not mirrored. */

@@ -3,7 +3,7 @@
 const OLDEST_NODE = 22;
 
 if (Number(process.versions.node.split('.')[0]) >= OLDEST_NODE) {
-  require('./cli-process');
+  require('./cli/process');
 } else {
   process.stderr.write(
     `error: Node ${process.versions.node} is too old for this service, which needs ${OLDEST_NODE} or later.\n` +

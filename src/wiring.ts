@@ -17,7 +17,7 @@ import { openWireSchemas } from './clickhouse/wire-schemas';
 import type { Config } from './config';
 import { openConnect } from './connect/rest';
 import { modesBeside, modesOfConnector, modesOfText, modesText } from './connector-modes';
-import { tableFilter } from './config-patterns';
+import { tableFilter } from './config/patterns';
 import { createHolder, takeTable, type LeasePorts } from './delivery/group-leases';
 import type { Delivery } from './delivery/delivery';
 import { createOperations, type Operations } from './delivery/operations';
@@ -42,7 +42,7 @@ import type { Postgres } from './postgres/client';
 import type { SchemaRef } from './debezium/schema-header';
 import { openRegistry } from './registry/client';
 import { pause } from './retry';
-import { maskingOf, publicationOf } from './wiring-masking';
+import { maskingOf, publicationOf } from './wiring/masking';
 
 export function databasesOf(config: Config): Databases {
   return { views: config.clickhouse.database, machinery: `${config.clickhouse.database}_cdc` };

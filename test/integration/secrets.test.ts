@@ -1,8 +1,8 @@
 /** Secrets with odd characters are planted in every setting and in the connector; nothing that is printed, logged or shown in the list of processes holds them. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SETTING_NAMES, SETTINGS } from '../../src/config-settings';
-import type { Setting } from '../../src/config-forms';
+import { SETTING_NAMES, SETTINGS } from '../../src/config/settings';
+import type { Setting } from '../../src/config/forms';
 import { program, type Ended } from '../harness/run-command';
 import { scenario, withLogs } from '../harness/scenario';
 import { serviceProcess } from '../harness/service-process';

@@ -1,6 +1,6 @@
 import type { ShownChange } from '../../src/app';
-import { changesTable } from '../../src/cli-changes';
-import { fittedTable, shrink } from '../../src/cli-table';
+import { changesTable } from '../../src/cli/changes';
+import { fittedTable, shrink } from '../../src/cli/table';
 import fc from 'fast-check';
 
 const change: ShownChange = {

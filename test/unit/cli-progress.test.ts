@@ -1,5 +1,5 @@
 /** What a person sees of a long command. */
-import { createProgressLine, duration, progressText } from '../../src/cli-progress';
+import { createProgressLine, duration, progressText } from '../../src/cli/progress';
 
 const streamOf = (isTTY: boolean) => {
   const written: string[] = [];

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { exitCodeOf, failureBlock } from '../../src/cli-failure';
-import type { Setting } from '../../src/config-forms';
-import { SETTING_NAMES, SETTINGS, type SettingName } from '../../src/config-settings';
+import { exitCodeOf, failureBlock } from '../../src/cli/failure';
+import type { Setting } from '../../src/config/forms';
+import { SETTING_NAMES, SETTINGS, type SettingName } from '../../src/config/settings';
 import { ServiceError } from '../../src/errors';
 
 let cwd: string;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_POLICIES } from '../../src/column-rules';
 import { loadConfig } from '../../src/config';
-import { parseColumnRules } from '../../src/config-columns';
+import { parseColumnRules } from '../../src/config/columns';
 import { ServiceError } from '../../src/errors';
 import { overrideType } from '../../src/override-type';
 import { repeatedName } from '../../src/repeated-name';

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { SECRET_FILE_NAMES, SETTING_NAMES } from '../../src/config-settings';
+import { SECRET_FILE_NAMES, SETTING_NAMES } from '../../src/config/settings';
 
 interface Listed {
   readonly page: string;
@@ -13,7 +13,7 @@ const { page, commands } = JSON.parse(
     '-r',
     './test/unit/cli-typescript.cjs',
     '-e',
-    `const { commandsPage, ownOptions, runnableCommands } = require('./src/cli-docs.ts');
+    `const { commandsPage, ownOptions, runnableCommands } = require('./src/cli/docs.ts');
      const commands = runnableCommands().map(({ name, command }) => (
        { name, description: command.description(), options: ownOptions(command).map(({ long }) => long) }));
      process.stdout.write(JSON.stringify({ page: commandsPage(), commands }));`,

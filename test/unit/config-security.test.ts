@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, type Config, type SettingFlags } from '../../src/config';
-import { SECRET_FILE_NAMES } from '../../src/config-settings';
+import { SECRET_FILE_NAMES } from '../../src/config/settings';
 import type { ServiceError } from '../../src/errors';
 
 const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';

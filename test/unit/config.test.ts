@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'dotenv';
-import { configurationPage } from '../../src/config-docs';
+import { configurationPage } from '../../src/config/docs';
 import { loadConfig, redactUrl, type Config } from '../../src/config';
-import { tableFilter } from '../../src/config-patterns';
-import { isSettingName, SETTING_NAMES, SETTINGS, type SettingName } from '../../src/config-settings';
+import { tableFilter } from '../../src/config/patterns';
+import { isSettingName, SETTING_NAMES, SETTINGS, type SettingName } from '../../src/config/settings';
 import { PLACEHOLDER_DEFAULTS } from '../../src/connect/profile';
 import { ServiceError } from '../../src/errors';
 

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { parseAllDocuments } from 'yaml';
-import { exitCodeOf } from '../../src/cli-failure';
+import { exitCodeOf } from '../../src/cli/failure';
 import { loadConfig } from '../../src/config';
-import { isSettingName, settingOfSecretFile, SETTINGS } from '../../src/config-settings';
+import { isSettingName, settingOfSecretFile, SETTINGS } from '../../src/config/settings';
 import { ERROR_CODES, ServiceError, type ErrorCode } from '../../src/errors';
 
 const read = (path: string): string => readFileSync(path, 'utf8');
@@ -167,7 +167,7 @@ describe('the Dockerfile', () => {
   test('runs as a user without rights, stops by SIGTERM, and has a probe that exists', () => {
     expect(text).toMatch(/^USER node$/m);
     expect(text).toMatch(/^STOPSIGNAL SIGTERM$/m);
-    const [, script = ''] = /^HEALTHCHECK .*CMD \["node", "dist\/(src\/[\w-]+)\.js"\]$/m.exec(text) ?? [];
+    const [, script = ''] = /^HEALTHCHECK .*CMD \["node", "dist\/(src\/[\w/-]+)\.js"\]$/m.exec(text) ?? [];
     expect(read(`${script}.ts`)).toContain('/healthz');
   });
 });
