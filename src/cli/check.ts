@@ -18,7 +18,7 @@ import { openPostgres } from '../postgres/client';
 import type { HttpEndpoint } from '../security';
 
 /** A part that has not answered by then counts as away. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 15_000;
 
 const DEBEZIUM = 'io.debezium.connector.postgresql.PostgresConnector';
 
