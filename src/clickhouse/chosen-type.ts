@@ -75,7 +75,9 @@ function withType(own: MirrorType, wanted: string): MirrorType | null {
   const sizes = sizesOf(codec, type);
   if (sizes === null) return null;
   const policy = codec.form === 'int' ? 'exact' : 'clamp';
-  return { type: around(own, type), codec: { ...codec, ...sizes }, policy };
+  // Another scale than PostgreSQL's: what it does not hold does not fit.
+  const { declared: _, ...rest } = codec;
+  return { type: around(own, type), codec: { ...rest, ...sizes }, policy };
 }
 
 const INTEGERS = new Map([

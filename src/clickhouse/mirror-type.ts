@@ -49,6 +49,8 @@ export interface WireCodec {
   readonly width: number;
   readonly precision: number;
   readonly scale: number;
+  /** A decimal of the scale that PostgreSQL holds the column to: only values from before an ALTER TABLE have more digits. */
+  readonly declared?: true;
   /** The column is String and has the value as PostgreSQL prints it, whatever its form. */
   readonly asText?: true;
 }
@@ -206,7 +208,9 @@ function numeric(modifier: number): ElementType {
   const scale = low > 1023 ? low - 2048 : low;
   // numeric(5,-2) holds whole numbers of up to seven digits; numeric(3,5) has five digits after the point.
   const digits = scale < 0 ? precision - scale : Math.max(precision, scale);
-  return digits > 76 ? LONG_DECIMAL : decimal(digits, Math.max(scale, 0), 'clamp');
+  if (digits > 76) return LONG_DECIMAL;
+  const found = decimal(digits, Math.max(scale, 0), 'clamp');
+  return { ...found, codec: { ...found.codec, declared: true } };
 }
 
 function bits(base: string, modifier: number): ElementType {

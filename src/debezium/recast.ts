@@ -1,5 +1,6 @@
 /** What a value becomes when PostgreSQL changes its column's type by a plain cast; no event tells, so it is computed. */
 import type { SourceColumn } from '../model';
+import { roundedDecimal } from './decimal-text';
 
 /** The JSON of the value under the new type, or null where a plain cast cannot be told (a time zone, an expression). */
 type Cast = (raw: string, from: SourceColumn, to: SourceColumn) => string | null;
@@ -34,7 +35,10 @@ const CASTS: Partial<Record<`${Family} ${Family}`, Cast>> = {
   'int bool': (raw) => String(raw !== '0'),
   'bool int': (raw) => (raw === 'true' ? '1' : '0'),
   'bool text': (raw, _, to) => fitText(raw, to),
-  'numeric numeric': same,
+  'numeric numeric': (raw, _, to) => {
+    const rounded = roundedDecimal(bare(raw), scaleOf(to));
+    return raw.startsWith('"') ? JSON.stringify(rounded) : rounded;
+  },
   'numeric int': (raw) => roundedAway(bare(raw)),
   'numeric float': (raw) => (isDecimal(bare(raw)) ? bare(raw) : null),
   'numeric text': (raw, _, to) => (isDecimal(bare(raw)) ? fitText(bare(raw), to) : null),
@@ -98,6 +102,13 @@ function fitText(text: string, { base, modifier }: SourceColumn): string {
 
 function isDecimal(text: string): boolean {
   return /^[+-]?\d+(\.\d*)?$/.test(text);
+}
+
+/** The scale of numeric(p,s), 0 where s is below; of numeric without one as many digits as there are. */
+function scaleOf({ modifier }: SourceColumn): number {
+  if (modifier < 4) return Infinity;
+  const scale = (modifier - 4) & 0x7ff;
+  return scale > 1023 ? 0 : scale;
 }
 
 /** Half away from zero, as numeric is rounded. */

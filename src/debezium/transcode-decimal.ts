@@ -3,6 +3,7 @@ import type { FixedColumn } from '../clickhouse/column-fixed';
 import type { StringColumn } from '../clickhouse/column-string';
 import type { ImageCodec } from '../clickhouse/mirror-type';
 import { decodeBase64, decoded } from './base64';
+import { roundedDecimal } from './decimal-text';
 import { skipValue } from './json-scan';
 import { isNumberByte, POWERS } from './transcode-number';
 import { fieldValue, readText } from './transcode-text';
@@ -20,11 +21,14 @@ const NAMES_BELOW = new Set(['NEGATIVE_INFINITY', '-Infinity']);
 /**
  * numeric and money as a JSON string of plain digits, a JSON number, or in the notations of `precise`. Digits beyond the
  * scale are rounded half away from zero; what has too many whole digits becomes the largest or smallest value, NaN and
- * Infinity the largest; all of these are counted.
+ * Infinity the largest; all of these are counted, except a rounding to the scale that PostgreSQL has declared: it was
+ * PostgreSQL's own, when the column's type was altered.
  */
-export function decimalReader({ precision, scale, notation, wireScale }: ImageCodec, misfits: Misfits): ValueReader {
+export function decimalReader(codec: ImageCodec, misfits: Misfits): ValueReader {
+  const { precision, scale, notation, wireScale } = codec;
+  const declared = codec.declared === true;
   return (b, at, end, column) => {
-    const target: DecimalTarget = { fixed: column as FixedColumn, precision, scale, misfits };
+    const target: DecimalTarget = { fixed: column as FixedColumn, precision, scale, declared, misfits };
     if (b[at] === OPEN_OBJECT) return readScaled(b, at, end, target);
     if (b[at] !== QUOTE) return readNumber(b, at, end, target);
     const close = closingQuote(b, at + 1, end);
@@ -41,33 +45,39 @@ export function decimalReader({ precision, scale, notation, wireScale }: ImageCo
 }
 
 /** A numeric with more digits than any Decimal, as PostgreSQL prints it. */
-export function decimalTextReader({ notation, wireScale }: ImageCodec): ValueReader {
+export function decimalTextReader({ notation, wireScale, scale: most, declared }: ImageCodec): ValueReader {
+  const rounded = (text: string): string => (declared === true ? roundedDecimal(text, most) : text);
   return (b, at, end, column) => {
     const strings = column as StringColumn;
     if (b[at] === OPEN_OBJECT) {
       const close = skipValue(b, at, end);
       const scale = close < 0 ? -1 : decodeScaled(b, at, close);
       if (scale < 0) return -1;
-      strings.appendText(unscaledText(scale));
+      strings.appendText(rounded(unscaledText(scale)));
       return close;
     }
     if (b[at] !== QUOTE) {
       const close = numberEnd(b, at, end);
       const plain = plainNumber(ascii(b, at, close));
       if (plain === null) return -1;
-      strings.appendText(plain);
+      strings.appendText(rounded(plain));
       return close;
     }
     const close = closingQuote(b, at + 1, end);
     if (notation !== 'unscaled') {
-      if (close < 0 || !isNamed(b, at + 1)) return readText(b, at, end, column);
+      if (close < 0) return -1;
+      if (!isNamed(b, at + 1)) {
+        if (declared !== true) return readText(b, at, end, column);
+        strings.appendText(rounded(ascii(b, at + 1, close)));
+        return close + 1;
+      }
       const name = ascii(b, at + 1, close);
       if (!NAMES_ABOVE.has(name) && !NAMES_BELOW.has(name)) return -1;
       strings.appendText(NAMES_BELOW.has(name) ? '-Infinity' : name.toUpperCase() === 'NAN' ? 'NaN' : 'Infinity');
       return close + 1;
     }
     if (close <= at + 1 || !decodeBase64(b, at + 1, close)) return -1;
-    strings.appendText(unscaledText(wireScale));
+    strings.appendText(rounded(unscaledText(wireScale)));
     return close + 1;
   };
 }
@@ -180,13 +190,15 @@ interface DecimalTarget {
   readonly fixed: FixedColumn;
   readonly precision: number;
   readonly scale: number;
+  /** More digits after the point than `scale` are no misfit. */
+  readonly declared: boolean;
   readonly misfits: Misfits;
 }
 
 /** Appends the plain decimal text [start, end); false if it is none. */
 // eslint-disable-next-line complexity -- one pass over the digits, with the cut at the scale
 function appendDecimal(b: Uint8Array, start: number, end: number, target: DecimalTarget): boolean {
-  const { fixed, precision, scale, misfits } = target;
+  const { fixed, precision, scale, declared, misfits } = target;
   const negative = b[start] === MINUS;
   let i = negative ? start + 1 : start;
   if (i >= end) return false;
@@ -202,7 +214,7 @@ function appendDecimal(b: Uint8Array, start: number, end: number, target: Decima
   if (wholeDigits === 0 && point === whole && fractionStart === end) return false;
   const kept = Math.min(end - fractionStart, scale);
   const rest = fractionStart + kept;
-  const altered = anyDigit(b, rest, end);
+  const altered = !declared && anyDigit(b, rest, end);
   const up = (b[rest] ?? 0) >= 0x35 && rest < end;
   if (altered) misfits.hit();
   if (wholeDigits > precision - scale) {
@@ -216,6 +228,7 @@ function appendDecimal(b: Uint8Array, start: number, end: number, target: Decima
     wholeDigits === precision - scale &&
     allNines(b, fractionStart, rest, kept)
   ) {
+    if (!altered) misfits.hit();
     appendLargest(fixed, precision, negative);
     return true;
   }

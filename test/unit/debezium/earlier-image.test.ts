@@ -51,11 +51,20 @@ describe('an image of an earlier version', () => {
   });
 });
 
+const NUMERIC_6_2 = of('numeric', 'numeric(6,2)', ((6 << 16) | 2) + 4);
+
 describe('a cast', () => {
   it.each([
     ['integer to numeric', '12', of('int4'), of('numeric', 'numeric(5,2)'), '"12"'],
     ['numeric to integer, half away from zero', '"-2.5"', of('numeric'), of('int4'), '-3'],
     ['numeric to text, digit for digit', '"1.10"', of('numeric'), of('text'), '"1.10"'],
+    ['numeric to a smaller scale, half away from zero', '"-1.2355"', of('numeric'), NUMERIC_6_2, '"-1.24"'],
+    ['numeric to a smaller scale, with a carry', '"99.995"', of('numeric'), NUMERIC_6_2, '"100.00"'],
+    ['numeric that becomes zero', '"-0.001"', of('numeric'), NUMERIC_6_2, '"0.00"'],
+    ['numeric as a number', '1.2345', of('numeric'), NUMERIC_6_2, '1.23'],
+    ['numeric to a larger scale', '"1.2345"', of('numeric', 'numeric(5,4)'), of('numeric'), '"1.2345"'],
+    ['numeric in base64, which has no point', '"1234"', of('numeric'), NUMERIC_6_2, '"1234"'],
+    ['NaN to another numeric', '"NaN"', of('numeric'), NUMERIC_6_2, '"NaN"'],
     ['NaN to integer', '"NaN"', of('numeric'), of('int4'), null],
     ['real to double precision', '3.33', of('float4'), of('float8'), '3.3299999237060547'],
     ['double precision to numeric, 15 digits', '0.1', of('float8'), of('numeric'), '"0.1"'],

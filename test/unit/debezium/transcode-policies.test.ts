@@ -150,6 +150,29 @@ describe('a value that does not fit its type', () => {
       });
   });
 
+  test.each(['clamp', 'reject', 'lossless'] as const)(
+    'more digits after the point than PostgreSQL declared are of before an ALTER TABLE, and rounded as it did, under %s',
+    (policy) => {
+      const given = { rule: { policy }, more: NUMERIC_5_2 };
+      for (const [json, modes] of [['"1.2355"'], ['1.2355', { decimal: 'double' }]] as const)
+        expect(read('numeric', json, { ...given, ...(modes && { modes }) })).toMatchObject({
+          outcome: TRANSCODED,
+          clamped: 0,
+          value: 124,
+        });
+      const tooLarge = policy === 'clamp' ? { outcome: TRANSCODED, clamped: 1 } : { outcome: UNFIT };
+      expect(read('numeric', '"1234.5"', given)).toMatchObject(tooLarge);
+      expect(read('numeric', '"999.995"', given)).toMatchObject(tooLarge);
+    },
+  );
+
+  test('a column that became text has them rounded, too', () => {
+    const given = { rule: { policy: 'lossless' as const }, more: NUMERIC_5_2, widened: true };
+    expect(read('numeric', '"1.2355"', given)).toMatchObject({ type: 'Nullable(String)', value: '1.24' });
+    expect(read('numeric', '"NaN"', given)).toMatchObject({ value: 'NaN' });
+    expect(read('numeric', '"1.2"', given)).toMatchObject({ value: '1.2' });
+  });
+
   test('a row that is taken back does not leave its mark on the next one', () => {
     const layout = layoutOf(source('date'), { rule: { policy: 'reject' } });
     const transcoder = compileTranscoder(layout);
