@@ -12,7 +12,7 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, a.attname::text AS co
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
 WHERE i.indisprimary AND n.nspname NOT IN ('pg_catalog', 'pg_toast')
 ORDER BY 1, 2, a.attnum`;
 

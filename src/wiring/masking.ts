@@ -3,6 +3,7 @@ import type { Control } from '../clickhouse/control';
 import type { PageMasks } from '../clickhouse/page-reads';
 import type { WireSchemas } from '../clickhouse/wire-schemas';
 import type { Config } from '../config';
+import { tableFilter } from '../config/patterns';
 import { inheritMasks, readPast } from '../delivery/table-past';
 import { ERROR_CODES, ServiceError } from '../errors';
 import { maskedRows } from '../masked-rows';
@@ -77,15 +78,17 @@ export async function checkMasking(
   }
 }
 
-async function refuseKeptOutKeys({ columns: rules }: Config, query: CatalogueQuery): Promise<void> {
+async function refuseKeptOutKeys({ columns: rules, tables }: Config, query: CatalogueQuery): Promise<void> {
   if (rules.entries.every(({ rule }) => rule.mask !== 'drop' && rule.skip !== true)) return;
   const keys = await primaryKeyColumns(query).catch((error: unknown) => {
     // The table will be refused when it is met.
     if (error instanceof ServiceError && ERROR_CODES[error.code] === 'retry') return [];
     throw error;
   });
+  const included = tableFilter(tables);
   const keptOut = keys.filter(({ schema, name, column }) => {
     const { mask, skip } = rules.of(schema, name)(column);
+    if (!included(tableName({ schema, name }))) return false;
     return mask === 'drop' || skip === true;
   });
   if (keptOut.length === 0) return;

@@ -1,6 +1,7 @@
 /** Which columns are masked by the rules, and what a table, a record that cannot be read, and a renamed column become. */
 import * as fc from 'fast-check';
-import { columnRules, type RuleEntry } from '../../src/column-rules';
+import { columnRules, type ColumnRule, type RuleEntry } from '../../src/column-rules';
+import type { Config } from '../../src/config';
 import { planMirror } from '../../src/clickhouse/mirror-plan';
 import { mirrorLayout, type MirrorLayout } from '../../src/clickhouse/mirror-layout';
 import { changeExpression } from '../../src/clickhouse/change-expression';
@@ -23,6 +24,7 @@ import { createGatherer } from '../../src/pipeline';
 import { placeholderOf } from '../../src/placeholder';
 import { MirrorRows } from '../../src/plan/mirror-rows';
 import type { StringColumn } from '../../src/clickhouse/column-string';
+import { checkMasking } from '../../src/wiring/masking';
 import { envelope as envelopeOf, type Told } from './delivery/wire';
 
 const rule = (column: string, mask: Mask, table = 'public.users'): RuleEntry => ({ table, column, rule: { mask } });
@@ -266,4 +268,20 @@ describe('records', () => {
       createMasking({ rules: columnRules([]), secret: 'another', placeholder: placeholderOf('') }).secretMark,
     );
   });
+});
+
+describe('a primary key that a rule keeps out', () => {
+  const start = async (exclude: readonly string[], more: ColumnRule = { skip: true }): Promise<unknown> => {
+    const rules = columnRules([{ table: '*.*', column: 'id', rule: more }]);
+    const config = { columns: rules, tables: { include: ['*.*'], exclude }, maskSecret: '', unavailableValue: DEFAULT_PLACEHOLDER };
+    const control = { get: () => Promise.resolve(null), set: () => Promise.resolve() };
+    const postgres = { query: () => Promise.resolve([{ schema: 'public', name: 'users', column: 'id' }]) };
+    return checkMasking(config as unknown as Config, control, postgres as never).catch((error: unknown) => error);
+  }; // prettier-ignore
+
+  test('keeps the service from starting, unless its table is left out', async () => {
+    expect(await start([])).toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('public.users.id') as string });
+    expect(await start(['public.users'])).toBeUndefined();
+    expect(await start([], { mask: 'hash' })).toBeUndefined();
+  }); // prettier-ignore
 });
