@@ -79,6 +79,14 @@ export function columnRules(
   };
 }
 
+/** A policy that may act on values of a column, or on NULL where its type in ClickHouse has none. */
+export interface PolicyInForce {
+  readonly on: 'values' | 'NULL';
+  readonly policy: Policy;
+  /** Who says so: nobody, a rule, or that a key is never clamped. */
+  readonly from: 'default' | 'COLUMNS' | 'key';
+}
+
 /** How often the policy of a column acted. */
 export interface PolicyUse {
   /** `schema.table`. */

@@ -15,7 +15,7 @@ each change of the surroundings, and from time to time.
   to be run: \`shell\` (a line \`export NAME=value\` changes a setting; \`kafka-configs.sh\` comes with Kafka), \`psql\` (on the source, as
   the owner of the tables or a superuser), \`clickhouse\`, or \`hand\` where no single command does it. In text the prompt says it.
 - An **error** means that the service would not start, or that changes would be lost or altered. A **warning**: it works, with less
-  or at a risk. Some kinds are worse in some cases than said here.
+  or at a risk. A **notice** is worth knowing; nothing has to be done. Some kinds are worse in some cases than said here.
 - The exit code is 0 without errors, 1 with an error, and with \`--fail-on warning\` 1 with a warning too; 2 where the settings are wrong.
 - Where it looks, it needs no more rights than the service and the connector: of PostgreSQL the catalogue, of Kafka topics,
   configurations and the group's position, of Kafka Connect the REST interface, of ClickHouse its system tables.

@@ -1,4 +1,5 @@
 /** What `check` looks at, as facts; gathering and judging meet here. */
+import type { ColumnRules, PolicyInForce } from '../column-rules';
 import type { ErrorCode } from '../errors';
 import type { ConnectorModes, ReplicaIdentity } from '../model';
 import type { Severity } from './kind';
@@ -36,6 +37,8 @@ export interface PostgresFacts {
   readonly signalTableExists: boolean;
   /** The tables that the settings include, without the signal table. */
   readonly tables: readonly TableFacts[];
+  /** Whatever a rule may name: all tables of the database, partitioned ones with their leaves. */
+  readonly relations: readonly RelationFacts[];
 }
 
 export interface SlotFacts {
@@ -96,6 +99,29 @@ export interface ColumnFacts extends ColumnType {
   readonly sent: boolean;
   /** Its statistics show a day before year 1. */
   readonly ancient: boolean;
+}
+
+/** A table as rules for columns see it. */
+export interface RelationFacts {
+  readonly schema: string;
+  readonly name: string;
+  /** By the settings. */
+  readonly included: boolean;
+  /** Its rows come under its name: not under those of its leaves, or of the partitioned table that it is a leaf of. */
+  readonly streamed: boolean;
+  /** Names, of generated columns too. */
+  readonly columns: readonly string[];
+  /** Columns by which its rows are told apart. */
+  readonly key: readonly string[];
+  readonly hasPrimaryKey: boolean;
+  readonly policies: readonly ColumnPolicy[];
+}
+
+/** A policy that may act on values of a column. */
+export interface ColumnPolicy extends PolicyInForce {
+  readonly column: string;
+  /** As PostgreSQL writes it. */
+  readonly type: string;
 }
 
 export interface KafkaFacts {
@@ -168,6 +194,8 @@ export interface Wanted {
   readonly routes: ReadonlyMap<string, string | null>;
   /** CONNECTOR_MODES; null where it is not set. */
   readonly modes: ConnectorModes | null;
+  /** COLUMNS. */
+  readonly rules: ColumnRules;
   /** What the settings leave open to others. */
   readonly warnings: readonly string[];
 }

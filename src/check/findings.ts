@@ -5,6 +5,7 @@ import { judgeClickHouse, judgeViewNames } from './judge-clickhouse';
 import { applyCommand, judgeConnect, judgeRegistry } from './judge-connector';
 import { judgeKafka } from './judge-kafka';
 import { judgePostgres } from './judge-postgres';
+import { judgeRules } from './judge-rules';
 import type { Severity } from './kind';
 import type { FindingId } from './kinds';
 
@@ -18,6 +19,7 @@ export function findings(facts: CheckFacts): Finding[] {
   const all = [
     ...judgeAway(facts),
     ...judgeIf(facts.postgres, (postgres) => judgePostgres(postgres, around)),
+    ...judgeIf(facts.postgres, ({ relations }) => judgeRules(relations, wanted)),
     ...judgeIf(facts.connect, (one) => judgeConnect(one, wanted)),
     ...judgeIf(facts.kafka, (kafka) => judgeKafka(kafka, around)),
     ...judgeRegistry(facts.registry, connect),

@@ -1,8 +1,31 @@
 /** Asks PostgreSQL for the facts that `check` judges; changes nothing. */
+import type { PolicyInForce } from '../column-rules';
 import { tableName, type ReplicaIdentity } from '../model';
-import type { ColumnFacts, ColumnType, PostgresFacts, PublicationFacts, SlotFacts, TableFacts, Wanted } from './facts';
+import type {
+  ColumnFacts,
+  ColumnType,
+  PostgresFacts,
+  PublicationFacts,
+  RelationFacts,
+  SlotFacts,
+  TableFacts,
+  Wanted,
+} from './facts';
 
 export type Query = <T>(sql: string, params?: readonly unknown[]) => Promise<T[]>;
+
+/** What the settings and the target say of tables and types. */
+export interface TableQuestions {
+  /** Which tables, as `schema.table`. */
+  readonly includes: (table: string) => boolean;
+  /** Whether Debezium sends columns of this type. */
+  readonly sends: (column: ColumnType) => boolean;
+  /** The policies that may act on a column of the table. */
+  readonly policies: (of: {
+    readonly schema: string;
+    readonly name: string;
+  }) => (column: ColumnType & { readonly notNull: boolean }, inKey: boolean) => readonly PolicyInForce[];
+}
 
 /**
  * Ordinary tables and the leaves of partitioned ones: PostgreSQL publishes each leaf under its own name and identity.
@@ -33,12 +56,12 @@ WHERE c.relkind = 'r' AND c.relpersistence IN ('p', 'u')
   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 ORDER BY 1, 2`;
 
-/** Of the same tables; the type of an array is that of its elements. Statistics tell of days BC without a look at the rows. */
+/** Of the same tables and of partitioned ones; the type of an array is that of its elements. Statistics tell of days BC without a look at the rows. */
 const COLUMNS_SQL = `
 WITH RECURSIVE resolved AS (
   SELECT a.attrelid, a.attnum, a.atttypid AS typid, a.atttypmod AS modifier
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+  WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
     AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
   UNION ALL
   SELECT r.attrelid, r.attnum, t.typbasetype, CASE WHEN r.modifier >= 0 THEN r.modifier ELSE t.typtypmod END
@@ -47,6 +70,7 @@ WITH RECURSIVE resolved AS (
 SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
   coalesce(e.typname, t.typname) AS base, coalesce(e.typtype, t.typtype)::text AS kind, r.modifier, e.oid IS NOT NULL AS array,
   a.attndims::int AS dimensions, a.atthasdef AND NOT a.attnotnull AS "nullableDefault",
+  a.attnotnull AS "notNull",
   t.typname IN ('date', 'timestamp', 'timestamptz') AND EXISTS (
     SELECT FROM pg_stats s WHERE s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
       AND concat(s.histogram_bounds::text, s.most_common_vals::text) LIKE '% BC%') AS ancient
@@ -55,6 +79,31 @@ JOIN pg_attribute a ON a.attrelid = r.attrelid AND a.attnum = r.attnum
 JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typsubscript = 'array_subscript_handler'::regproc
 ORDER BY c.oid, a.attnum`;
+
+/** The key is the one that the mirror has: the primary key, else the first by name of the unique indexes over NOT NULL columns. */
+const RELATIONS_SQL = `
+SELECT n.nspname AS schema, c.relname AS name,
+  ARRAY(
+    SELECT a.attname::text FROM pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS columns,
+  ARRAY(
+    SELECT a.attname::text FROM pg_attribute a
+    WHERE a.attrelid = c.oid AND a.attnum = ANY ((k.indkey::int2[])[0:k.indnkeyatts - 1]) ORDER BY a.attnum) AS key,
+  coalesce(k.indisprimary, false) AS "hasPrimaryKey",
+  CASE coalesce((SELECT p.pubviaroot FROM pg_publication p WHERE p.pubname = $1), false)
+    WHEN true THEN NOT c.relispartition ELSE c.relkind <> 'p' END AS streamed
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL (
+  SELECT i.indkey, i.indnkeyatts, i.indisprimary FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid
+  WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND NOT EXISTS (
+      SELECT FROM pg_attribute a
+      WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]) AND NOT a.attnotnull)
+  ORDER BY i.indisprimary DESC, ic.relname COLLATE "C" LIMIT 1
+) k ON true
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence IN ('p', 'u')
+  AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+ORDER BY 1, 2`;
 
 const SERVER_SQL = `
 SELECT current_setting('wal_level') AS wal_level, current_setting('server_version') AS version,
@@ -130,22 +179,20 @@ interface TableRow {
 interface ColumnRow extends Omit<ColumnFacts, 'sent'> {
   readonly schema: string;
   readonly table: string;
+  readonly notNull: boolean;
 }
 
+type RelationRow = Omit<RelationFacts, 'included' | 'policies'>;
+
 /** Throws what the query throws. */
-export async function postgresFacts(
-  query: Query,
-  wanted: Wanted,
-  {
-    includes,
-    sends,
-  }: { readonly includes: (table: string) => boolean; readonly sends: (column: ColumnType) => boolean },
-): Promise<PostgresFacts> {
-  const [[server], slots, tables, columns] = await Promise.all([
+export async function postgresFacts(query: Query, wanted: Wanted, questions: TableQuestions): Promise<PostgresFacts> {
+  const { includes, sends } = questions;
+  const [[server], slots, tables, columns, relations] = await Promise.all([
     query<ServerRow>(SERVER_SQL),
     query<SlotRow>(SLOTS_SQL),
     query<TableRow>(TABLES_SQL),
     query<ColumnRow>(COLUMNS_SQL),
+    query<RelationRow>(RELATIONS_SQL, [wanted.publication]),
   ]);
   const columnsOf = Map.groupBy(columns, ({ schema, table }) => tableName({ schema, name: table }));
   // It is one row by its form.
@@ -172,10 +219,29 @@ export async function postgresFacts(
         const columns = columnsOf.get(tableName(row)) ?? [];
         return toTable(
           row,
-          columns.map(({ schema: _, table: _table, ...column }) => ({ ...column, sent: sends(column) })),
+          columns.map(({ schema: _, table: _table, notNull: _notNull, ...column }) => ({
+            ...column,
+            sent: sends(column),
+          })),
         );
       })
       .filter((table) => includes(tableName(table))),
+    relations: relations.map((row) => toRelation(row, columnsOf.get(tableName(row)) ?? [], questions)),
+  };
+}
+
+function toRelation(row: RelationRow, columns: readonly ColumnRow[], questions: TableQuestions): RelationFacts {
+  const policies = questions.policies(row);
+  return {
+    ...row,
+    included: questions.includes(tableName(row)),
+    policies: columns.flatMap((column) =>
+      policies(column, row.key.includes(column.name)).map((inForce) => ({
+        column: column.name,
+        type: column.type,
+        ...inForce,
+      })),
+    ),
   };
 }
 

@@ -1,21 +1,17 @@
 /** Asks every part for the facts that `check` judges; changes nothing anywhere. */
 import { ServiceError } from '../errors';
-import type { CheckFacts, ColumnType, ConnectFacts, KafkaFacts, Looked, Wanted } from './facts';
+import type { CheckFacts, ConnectFacts, KafkaFacts, Looked, Wanted } from './facts';
 import { clickhouseFacts, type ClickHouseQuery } from './gather-clickhouse';
-import { postgresFacts, type Query } from './gather-postgres';
+import { postgresFacts, type Query, type TableQuestions } from './gather-postgres';
 
 /** How each part is asked; null where no setting names it. */
-export interface Parts {
+export interface Parts extends TableQuestions {
   readonly postgres: Query | null;
   readonly kafka: () => Promise<KafkaFacts>;
   readonly clickhouse: ClickHouseQuery;
   readonly connector: (() => Promise<ConnectFacts>) | null;
   /** Resolves when the registry answers. */
   readonly registry: (() => Promise<void>) | null;
-  /** Which tables, as `schema.table`. */
-  readonly includes: (table: string) => boolean;
-  /** Whether Debezium sends columns of this type. */
-  readonly sends: (column: ColumnType) => boolean;
 }
 
 /** All parts at once, so that it takes as long as the slowest. Never throws for a part that is away. */

@@ -127,6 +127,26 @@ export const KINDS = {
     'error',
     'Without SELECT there is no snapshot of it, and verify cannot read it.',
   ),
+  'column-policy': kind(
+    'PostgreSQL',
+    'notice',
+    "Columns that can hold values that ClickHouse's types do not, such as NaN, infinity or a day after 2299, with what becomes of them. Each use is counted; docs/types.md tells what the policies do.",
+  ),
+  'rule-names-nothing': kind(
+    'PostgreSQL',
+    'warning',
+    'A mask that names nothing protects nothing: what it was meant for reaches ClickHouse as it is. Other rules are without effect.',
+  ),
+  'key-kept-out': kind(
+    'PostgreSQL',
+    'error',
+    'The rows of a table are told apart by its key: the service does not start where a rule drops or skips a column of a primary key [CONFIG_INVALID].',
+  ),
+  'key-hashed': kind(
+    'PostgreSQL',
+    'notice',
+    'verify does not compare the table, and a mask of a key can only be there from the start [TABLE_KEY_MASK_CHANGED].',
+  ),
   ...CONNECTOR_KINDS,
   'kafka-unreachable': kind('Kafka', 'error', 'Nothing about it could be checked.'),
   'no-topics': kind(

@@ -20,6 +20,9 @@ export function failsOn(findings: readonly Finding[], least: Severity): boolean 
   return findings.some(({ severity }) => SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(least));
 }
 
+/** Of each kind in text: a source may have thousands of tables of which nothing is wrong. */
+const SHOWN_NOTICES = 10;
+
 /** What stands before the command: where it is to be run. */
 const PROMPTS: Readonly<Record<Mend['by'], string>> = {
   shell: '$',
@@ -30,13 +33,22 @@ const PROMPTS: Readonly<Record<Mend['by'], string>> = {
 
 export function renderResult(result: CheckResult): string {
   const lines = result.reached.map((part) => `ok       ${part}`);
-  for (const { id, severity, place, what, why, mend } of result.findings) {
+  const notices = Map.groupBy(
+    result.findings.filter(({ severity }) => severity === 'notice'),
+    ({ id }) => id,
+  );
+  const hidden = new Set([...notices.values()].flatMap((ones) => ones.slice(SHOWN_NOTICES)));
+  for (const { id, severity, place, what, why, mend } of result.findings.filter((one) => !hidden.has(one))) {
     lines.push(
       '',
       `${severity.padEnd(8)} ${place}: ${what}  [${id}]`,
       `         ${why}`,
       `         ${PROMPTS[mend.by]} ${mend.run}`,
     );
+  }
+  for (const [id, ones] of notices) {
+    const more = ones.length - SHOWN_NOTICES;
+    if (more > 0) lines.push('', `notice   and ${String(more)} more of these; --json prints all  [${id}]`);
   }
   const counts = SEVERITIES.map((severity) => {
     const found = result.findings.filter((one) => one.severity === severity).length;

@@ -5,8 +5,10 @@ import { gather, type Parts } from '../check/gather';
 import type { Severity } from '../check/kind';
 import { checkResult, failsOn, renderResult } from '../check/report';
 import { EXIT } from './failure';
+import { policiesInForce } from '../clickhouse/chosen-type';
 import { connectClickHouse } from '../clickhouse/client';
 import { mirrorType } from '../clickhouse/mirror-type';
+import { choicesOf } from '../column-rules';
 import type { Config } from '../config';
 import { tableFilter } from '../config/patterns';
 import { renderStatus, settledStatus, taskFailed } from '../connect/connector';
@@ -48,6 +50,10 @@ export async function runCheck(config: Config, print: (text: string) => void, op
     registry: registry === null ? null : () => lookAtRegistry(registry),
     includes: (table) => included(table) && table !== connector.signalTable,
     sends: (column) => mirrorType({ ...column, notNull: false, generated: false }, false) !== null,
+    policies: (table) => {
+      const choices = choicesOf(config.columns, table, []);
+      return (column, inKey) => policiesInForce({ ...column, generated: false }, inKey, choices);
+    },
   };
   try {
     const facts = await gather(parts, wantedOf(config));
@@ -75,6 +81,7 @@ function wantedOf(config: Config): Wanted {
     mirrors: config.mirrors,
     routes: config.tables.routes,
     modes: connector.modes,
+    rules: config.columns,
     warnings: config.warnings,
   };
 }

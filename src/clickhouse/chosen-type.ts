@@ -1,5 +1,11 @@
 /** What a column becomes by the rules of the settings: its type where they name one, and the policy for values that do not fit it. */
-import type { ColumnChoices, Policy, PolicyKind } from '../column-rules';
+import {
+  DEFAULT_POLICIES,
+  type ColumnChoices,
+  type Policy,
+  type PolicyInForce,
+  type PolicyKind,
+} from '../column-rules';
 import type { SourceColumn } from '../model';
 import { mirrorType, nullableType, type MirrorType, type WireCodec, type WireForm } from './mirror-type';
 
@@ -25,6 +31,23 @@ export function chosenType(column: SourceColumn, inKey: boolean, choices: Column
   const typed = isText ? asText(found, 'String') : { ...found, policy };
   if (nullableType(typed.type) !== typed.type || isNullable(typed.type) || column.notNull || inKey) return typed;
   return { ...typed, nulls: (rule.policy ?? choices.defaults.null) === 'reject' ? 'reject' : 'clamp' };
+}
+
+/** The policies that may act on a column. A NULL that reads as the empty value is none: the mirror's `_nulls` names it. */
+export function policiesInForce(column: SourceColumn, inKey: boolean, choices: ColumnChoices): PolicyInForce[] {
+  const rule = choices.rule(column.name);
+  const found = chosenType(column, inKey, { ...choices, widened: new Set() });
+  if (found === null || rule.mask !== undefined || rule.skip === true) return [];
+  const { policy, nulls, codec } = found;
+  const kind = KINDS[codec.form];
+  const inForce: PolicyInForce[] = [];
+  if (policy !== 'exact' && kind !== undefined) {
+    const asked = rule.policy ?? choices.defaults[kind];
+    const isDefault = rule.policy === undefined && asked === DEFAULT_POLICIES[kind];
+    inForce.push({ on: 'values', policy, from: asked !== policy ? 'key' : isDefault ? 'default' : 'COLUMNS' });
+  }
+  if (nulls === 'reject') inForce.push({ on: 'NULL', policy: 'reject', from: 'COLUMNS' });
+  return inForce;
 }
 
 /** Whether the rules give the column a type that its values cannot have. */

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { policiesInForce } from '../../src/clickhouse/chosen-type';
+import { choicesOf, columnRules, NO_RULES, type ColumnRule, type ColumnRules } from '../../src/column-rules';
 import { checkPage } from '../../src/check/docs';
 import type {
   CheckFacts,
@@ -8,6 +10,7 @@ import type {
   KafkaFacts,
   Looked,
   PostgresFacts,
+  RelationFacts,
   SlotFacts,
   ColumnFacts,
   TableFacts,
@@ -37,6 +40,7 @@ const wanted: Wanted = {
   mirrors: true,
   routes: new Map(),
   modes: null,
+  rules: NO_RULES,
   warnings: [],
 };
 
@@ -51,6 +55,20 @@ const orders: TableFacts = {
   canSelect: true,
   columns: [],
 };
+const relation: RelationFacts = {
+  schema: 'public',
+  name: 'orders',
+  included: true,
+  streamed: true,
+  columns: ['id', 'amount'],
+  key: ['id'],
+  hasPrimaryKey: true,
+  policies: [],
+};
+const amount = { column: 'amount', type: 'numeric', on: 'values', policy: 'lossless', from: 'default' } as const;
+const ruled = (column: string, rule: ColumnRule, table = 'public.orders'): ColumnRules =>
+  columnRules([{ table, column, rule }]);
+
 const body: ColumnFacts = {
   name: 'body',
   type: 'text',
@@ -85,6 +103,7 @@ const source: PostgresFacts = {
   publication: { leavesOut: [], forAllTables: false, tables: [member] },
   signalTableExists: true,
   tables: [orders],
+  relations: [relation],
 };
 const topic: TopicFacts = {
   name: 'cdc.public.orders',
@@ -135,6 +154,7 @@ const worker: ConnectFacts = {
 interface Change {
   readonly postgres?: Partial<PostgresFacts>;
   readonly table?: Partial<TableFacts>;
+  readonly relation?: Partial<RelationFacts>;
   readonly slot?: Partial<SlotFacts>;
   readonly kafka?: Partial<KafkaFacts>;
   readonly topic?: Readonly<Record<string, string>> & Partial<TopicFacts>;
@@ -159,7 +179,13 @@ function facts(change: Change = {}): CheckFacts {
   const table = { ...orders, ...change.table };
   const changed = { ...topic, ...change.topic, config: { ...topic.config, ...change.topicConfig } };
   return {
-    postgres: reached({ ...source, slots: [{ ...slot, ...change.slot }], tables: [table], ...change.postgres }),
+    postgres: reached({
+      ...source,
+      slots: [{ ...slot, ...change.slot }],
+      tables: [table],
+      relations: [{ ...relation, ...change.relation }],
+      ...change.postgres,
+    }),
     kafka: reached({ ...kafka, topics: [changed], ...change.kafka }),
     clickhouse: reached({ ...target, ...change.clickhouse }),
     connect: reached({ ...worker, ...change.connect, config: change.connect?.config === null ? null : options }),
@@ -242,6 +268,16 @@ const CASES: Readonly<Record<FindingId, readonly [Change, string]>> = {
     'ALTER ROLE "c""d" REPLICATION;',
   ],
   'role-no-select': [{ table: { canSelect: false } }, 'GRANT USAGE ON SCHEMA "public" TO "cdc"; GRANT SELECT'],
+  'column-policy': [
+    { relation: { policies: [amount] } },
+    'Nothing has to be done. For another policy, write {"public.orders":{"amount":{"policy":"reject"}}} into',
+  ],
+  'rule-names-nothing': [{ wanted: { rules: ruled('emial', { mask: 'drop' }) } }, 'Correct the name in COLUMNS'],
+  'key-kept-out': [
+    { wanted: { rules: ruled('id', { mask: 'drop' }) } },
+    'Write {"public.orders":{"id":{"mask":"hash","skip":false}}} into',
+  ],
+  'key-hashed': [{ wanted: { rules: ruled('id', { mask: 'hash' }) } }, 'Nothing has to be done.'],
   'connect-unreachable': [{ looked: { connect: failed } }, 'Start it.'],
   'debezium-missing': [{ connect: { plugin: null } }, 'Put the plugin'],
   'debezium-version': [{ connect: { plugin: '3.6.1.Final' } }, 'Put the plugin'],
@@ -443,6 +479,68 @@ describe('findings', () => {
     expect(structured.map(({ id }) => id)).toContain('connector-modes');
   });
 
+  test.each<[string, Change]>([
+    ['a rule that fits', { wanted: { rules: ruled('amount', { mask: 'drop' }) } }],
+    ['a pattern that fits', { wanted: { rules: ruled('*ount', { mask: 'hash' }, '*.ord*') } }],
+    ['a rule for a table that is left out', { relation: { included: false }, wanted: { rules: ruled('id', { skip: true }) } }],
+    ['a skip that is undone', { wanted: { rules: ruled('id', { skip: false }) } }],
+    ['policies of a table that is left out', { relation: { included: false, policies: [amount] } }],
+    ['policies of a table whose rows come under another name', { relation: { streamed: false, policies: [amount] } }],
+    ['policies of a table that is only audited', { relation: { policies: [amount] }, wanted: { routes: new Map([['public.orders', null]]) } }],
+    ['policies where nothing is mirrored', { relation: { policies: [amount] }, wanted: { mirrors: false } }],
+  ])('are not made of %s', (_, change) => {
+    expect(findings(facts(change))).toEqual([]);
+  }); // prettier-ignore
+
+  test.each<[string, ColumnRules, string, string]>([
+    ['a table that is not there', ruled('email', { mask: 'drop' }, 'public.user'), 'no such table; its rules are for "email" (mask)', 'Correct'],
+    ['a table in other letters', ruled('id', { policy: 'clamp' }, 'public.Orders'), 'no such table', 'public.orders'],
+    ['a column in other letters', ruled('Amount', { mask: 'hash' }), 'no such column there: "Amount" (mask)', 'amount'],
+    ['a pattern that matches no table', ruled('id', { skip: true }, 'sales.*'), 'no such table', 'Correct'],
+    ['a pattern that matches no column', ruled('*iban*', { mask: 'drop' }, '*.*'), 'no such column there: "*iban*" (mask)', 'Correct'],
+  ])('warn of a rule for %s, that a mask that names nothing protects nothing', (_, rules, what, mend) => {
+    const found = only(findings(facts({ wanted: { rules } })));
+    expect(found).toMatchObject({ id: 'rule-names-nothing', severity: 'warning' });
+    expect(found.why).toContain('protects nothing');
+    expect(found.what).toContain(what);
+    expect(found.mend.run).toContain(mend);
+  }); // prettier-ignore
+
+  test('of names that fit nothing are one per table, however many columns it has', () => {
+    const entries = ['a', 'b', 'amount'].map((column) => ({ table: 'public.orders', column, rule: { skip: true } }));
+    const { what } = only(findings(facts({ wanted: { rules: columnRules(entries) } })));
+    expect(what).toContain('"a" (skip), "b" (skip)');
+    expect(what).not.toContain('amount');
+  });
+
+  test('of a key kept out are errors where the service would not start, and warnings where the table is only audited', () => {
+    const rules = ruled('id', { skip: true });
+    const primary = only(findings(facts({ wanted: { rules } })));
+    expect(primary).toMatchObject({ id: 'key-kept-out', severity: 'error' });
+    expect(primary.mend.run).toContain('{"public.orders":{"id":{"skip":false}}}');
+    const other = only(findings(facts({ wanted: { rules }, relation: { hasPrimaryKey: false } })));
+    expect(other).toMatchObject({ id: 'key-kept-out', severity: 'warning' });
+    expect(other.why).toContain('TABLE_KEY_MASKED');
+  });
+
+  test('of policies are one notice per table, which names each column and who chose, and fails nothing', () => {
+    const policies = [
+      amount,
+      { ...amount, column: 'price', type: 'numeric(5,2)' },
+      { column: 'born', type: 'date', on: 'values', policy: 'reject', from: 'COLUMNS' },
+      { column: 'tags', type: 'text[]', on: 'NULL', policy: 'reject', from: 'COLUMNS' },
+      { column: 'day', type: 'date', on: 'values', policy: 'lossless', from: 'key' },
+    ] as const;
+    const found = findings(facts({ relation: { policies } }));
+    expect(only(found).what).toBe(
+      'lossless by default: amount (numeric), price (numeric(5,2)); ' +
+        'reject by COLUMNS: born (date), NULL of tags (text[]); lossless as a key is never clamped: day (date)',
+    );
+    expect(only(found).severity).toBe('notice');
+    expect(failsOn(found, 'warning')).toBe(false);
+    expect(checkResult(facts(), found).ok).toBe(true);
+  });
+
   test('put errors before warnings', () => {
     const found = findings(facts({ table: { identity: 'default' }, postgres: { walLevel: 'replica' } }));
     expect(found.map(({ severity }) => severity)).toEqual([...found.map(({ severity }) => severity)].sort());
@@ -481,6 +579,58 @@ test('docs/check.md has each kind once, as it is', () => {
   expect([...headings].sort()).toEqual(Object.keys(KINDS).sort());
 });
 
+describe('the policies in force', () => {
+  const of = (
+    column: Partial<ColumnFacts>,
+    { rule = {}, defaults = {}, inKey = false }: { rule?: ColumnRule; defaults?: Parameters<typeof columnRules>[1]; inKey?: boolean } = {},
+  ): string[] => {
+    const choices = choicesOf(columnRules([{ table: '*.*', column: '*', rule }], defaults), { schema: 's', name: 't' }, []);
+    const found = policiesInForce({ ...body, ...column, notNull: false, generated: false }, inKey, choices);
+    return found.map(({ on, policy, from }) => `${on} ${policy} ${from}`);
+  }; // prettier-ignore
+
+  test.each<[Partial<ColumnFacts>, string]>([
+    [{ base: 'numeric' }, 'values lossless default'],
+    // numeric(5,2): NaN is in no Decimal.
+    [{ base: 'numeric', modifier: (5 << 16) + 2 + 4 }, 'values lossless default'],
+    [{ base: 'numeric', array: true }, 'values lossless default'],
+    [{ base: 'date' }, 'values clamp default'],
+    [{ base: 'date', array: true }, 'values clamp default'],
+    [{ base: 'timestamp' }, 'values clamp default'],
+    [{ base: 'timestamptz', modifier: 0 }, 'values clamp default'],
+    [{ base: 'timestamptz', array: true }, 'values clamp default'],
+  ])('of %j are %s', (column, expected) => {
+    expect(of(column)).toEqual([expected]);
+  });
+
+  test('are none of types that hold every value, of what is not in the mirror, and of text by a rule', () => {
+    for (const base of ['text', 'int8', 'float8', 'uuid', 'time', 'money', 'pg_lsn']) expect(of({ base })).toEqual([]);
+    expect(of({ base: 'numeric', modifier: (90 << 16) + 5 + 4 })).toEqual([]);
+    expect(of({ base: 'text', array: true })).toEqual([]);
+    for (const rule of [{ mask: 'hash' }, { mask: 'drop' }, { skip: true }, { type: 'String' }] as const)
+      expect(of({ base: 'date' }, { rule })).toEqual([]);
+  });
+
+  test('say who chose them', () => {
+    expect(of({ base: 'date' }, { rule: { policy: 'reject' } })).toEqual(['values reject COLUMNS']);
+    expect(of({ base: 'date' }, { rule: { policy: 'clamp' } })).toEqual(['values clamp COLUMNS']);
+    expect(of({ base: 'date' }, { defaults: { date: 'reject' } })).toEqual(['values reject COLUMNS']);
+    expect(of({ base: 'date' }, { inKey: true })).toEqual(['values lossless key']);
+    expect(of({ base: 'numeric' }, { inKey: true })).toEqual(['values lossless default']);
+    expect(of({ base: 'money' }, { rule: { type: 'Decimal(10, 2)' } })).toEqual(['values lossless default']);
+  });
+
+  test('tell of a NULL that is rejected, and not of one that reads as the empty value', () => {
+    const tags = { base: 'text', array: true };
+    expect(of(tags, { defaults: { null: 'reject' } })).toEqual(['NULL reject COLUMNS']);
+    expect(of({ base: 'date', array: true }, { rule: { policy: 'reject' } })).toEqual([
+      'values reject COLUMNS',
+      'NULL reject COLUMNS',
+    ]);
+    expect(of(tags, { rule: { policy: 'lossless' } })).toEqual([]);
+  });
+});
+
 describe('gather', () => {
   const away = new ServiceError('KAFKA_UNREACHABLE', 'No broker answers.', { hint: 'Start it.' });
   const parts: Parts = {
@@ -491,6 +641,7 @@ describe('gather', () => {
     registry: null,
     includes: () => true,
     sends: () => true,
+    policies: () => () => [],
   };
 
   test('takes a part that is away as a fact', async () => {
@@ -533,6 +684,22 @@ describe('the result', () => {
     expect(text).toContain('warning  public.orders: its replica identity is DEFAULT, not FULL  [identity-default]');
     expect(text).toContain('postgres=# ALTER TABLE "public"."orders" REPLICA IDENTITY FULL;');
     expect(text).toMatch(/0 errors, 1 warning\.$/);
+  });
+
+  test('shows ten notices of a kind as text, counts the rest, and has all as data', () => {
+    const all = facts({ table: { identity: 'default' } });
+    const relations = Array.from({ length: 12 }, (_, n) => ({ ...relation, name: `t${n}`, policies: [amount] }));
+    const many = facts({ table: { identity: 'default' }, postgres: { relations } });
+    const result = checkResult(many, findings(many));
+    expect(result.findings).toHaveLength(13);
+    const text = renderResult(result);
+    expect(text).toContain('notice   public.t9: ');
+    expect(text).not.toContain('public.t10');
+    expect(text).toContain('notice   and 2 more of these; --json prints all  [column-policy]');
+    expect(text).toMatch(/0 errors, 1 warning, 12 notices\.$/);
+    const few = facts({ postgres: { relations: relations.slice(0, 10) } });
+    expect(renderResult(checkResult(few, findings(few)))).not.toContain('more of these');
+    expect(renderResult(checkResult(all, findings(all)))).not.toContain('notice');
   });
 
   test('says so when there is nothing to mend', () => {
