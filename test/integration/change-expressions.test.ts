@@ -21,6 +21,11 @@ const SEED = 20261121;
 const id = column('id', 'int4', { notNull: true });
 const sources = [id, ...GENERATED.map((one) => one.column)];
 
+/** Both sides are compared as numbers: a decimal that is text in the mirror has the zeros at its end there, not in the comparison. */
+function withoutZeros(text: string | null | undefined): string | null | undefined {
+  return text?.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '');
+}
+
 describe('the expressions of a table', () => {
   let clickhouse: ClickHouse;
   const database = `t${randomBytes(4).toString('hex')}`;
@@ -76,8 +81,9 @@ describe('the expressions of a table', () => {
         expect(read).toHaveLength(rows.length);
         for (const { id: row, value } of read) {
           const cell = rows[row]?.[index - 1];
-          if (value !== cell?.expected)
-            wrong.push(`${sources[index]?.name}: ${cell?.json} is ${value}, not ${cell?.expected}`);
+          const isText = layout.columns[index]?.codec.asText === true;
+          const expected = isText ? withoutZeros(cell?.expected) : cell?.expected;
+          if (value !== expected) wrong.push(`${sources[index]?.name}: ${cell?.json} is ${value}, not ${expected}`);
         }
       }
       expect(wrong.slice(0, 40)).toEqual([]);
