@@ -4,6 +4,7 @@ import { faultyService, type FaultLine, type FaultyService } from '../faults/fau
 import { scenario, withLogs } from '../harness/scenario';
 import { waitFor } from '../harness/wait-for';
 import { openWorld, type World } from '../harness/world';
+import { setTimeout as pause } from 'node:timers/promises';
 
 jest.setTimeout(120_000);
 
@@ -109,7 +110,12 @@ describe('with a fault at a point of the protocol', () => {
     async () => {
       const broken = service('before-next-announce:3:kill');
       await broken.process.start();
-      for (let i = 0; i < 20 && broken.process.isRunning(); i++) await write();
+      // Until there were blocks enough: a busy machine gathers many writes into one.
+      const deadline = performance.now() + 60_000;
+      while (broken.process.isRunning() && performance.now() < deadline) {
+        await write();
+        await pause(100);
+      }
       expect((await broken.happened()).end).toBeGreaterThan(0);
       expect(await broken.process.ended()).toBeNull();
       await heals();
