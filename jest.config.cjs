@@ -1,7 +1,7 @@
 /**
  * Unit tests need nothing; integration tests (test/integration) need the compiled service (npm run build) and the real
  * parts, which their global setup starts once per run. They run side by side, each in a world of its own. Those
- * that kill these parts, or bring their own, are the project "alone"; they run beside the unit tests.
+ * that kill the parts are the project "alone", for one worker; only unit tests run beside them.
  */
 const swc = { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } };
 const common = {
