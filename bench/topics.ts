@@ -88,7 +88,11 @@ async function makeTopic(
     told = done;
     log(`  ${done} changes`);
   });
-  const [end] = await postgres.query<{ lsn: string }>('SELECT pg_current_wal_lsn()::text AS lsn');
+  // The changes are committed without waiting for the log: what is not yet written of it is behind pg_current_wal_lsn().
+  await postgres.query(
+    `SET synchronous_commit = on; SELECT pg_logical_emit_message(true, 'bench', 'all changes are made')`,
+  );
+  const [end] = await postgres.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn');
   await waitFor(
     async () => {
       const [slot] = await postgres.query<{ passed: boolean }>(
