@@ -12,7 +12,15 @@ import {
   unscaledText,
   withNames,
 } from './change-notation';
-import { printedDate, printedDecimal, printedIso, printedTime, printedTimestamp } from './change-printed';
+import {
+  INFINITE_DAYS,
+  MINUS_INFINITY,
+  printedDate,
+  printedDecimal,
+  printedIso,
+  printedTime,
+  printedTimestamp,
+} from './change-printed';
 import { profileCodec } from './image-codec';
 import type { MirrorColumn } from './mirror-layout';
 import { nullableType, type ImageCodec, type Notation, type WireCodec, type WireForm } from './mirror-type';
@@ -23,9 +31,6 @@ const FIRST_INSTANT = '-62135596800000000';
 const LAST_INSTANT = '253402300799999999';
 const FIRST_DATE = '-25567';
 const LAST_DATE = '120529';
-/** Debezium's days for infinity; see the transcoder. */
-const INFINITE_DAYS = '(-2147472692, -622191234, 2146033979)';
-const MINUS_INFINITY = '(-9223372036832400000, -9223372036854775808)';
 
 /** How a value is taken out of the JSON and what is made of it; `type` is the type it is taken out as. */
 interface Extraction {
