@@ -82,6 +82,9 @@ export type WireType =
   | 'map'
   | 'struct';
 
+/** The parameter of a Decimal that says how it is written, where its schema does; else `ConnectorModes.decimalFormat` does. */
+export const DECIMAL_FORMAT = 'decimal.format';
+
 /** A field of a row, or what stands in an array, a map or a struct; those inside have the name ''. */
 export interface WireField {
   /** The column's name as PostgreSQL has it, also where the connector adjusted it for Avro. */

@@ -1,5 +1,5 @@
 /** Decides how a column's value is written in an image: by the record's own schema, else by the connector's modes and the type in the catalogue. */
-import type { ConnectorModes, SourceColumn, WireField } from '../model';
+import { DECIMAL_FORMAT, type ConnectorModes, type SourceColumn, type WireField } from '../model';
 import type { ImageCodec, Notation, WireCodec } from './mirror-type';
 
 /** The codec of values written in the way of our profile. */
@@ -56,8 +56,8 @@ const BY_SEMANTIC = new Map<string, Notation>([
 /** What a field's schema says; null where it leaves the choice to the modes. */
 function toldBy({ type, semantic, parameters }: WireField, column: SourceColumn, modes: ConnectorModes): Told | null {
   if (semantic === `${CONNECT}Decimal`) {
-    // The converter's own option is in no schema.
-    if (modes.decimalFormat === 'NUMERIC') return { notation: 'number', wireScale: 0 };
+    // The JSON converter's own option is in no schema.
+    if ((parameters[DECIMAL_FORMAT] ?? modes.decimalFormat) === 'NUMERIC') return { notation: 'number', wireScale: 0 };
     return { notation: 'unscaled', wireScale: Number(parameters['scale'] ?? 0) };
   }
   const known = BY_SEMANTIC.get(semantic ?? '');

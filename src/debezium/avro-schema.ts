@@ -1,5 +1,5 @@
 /** An Avro writer schema with its references resolved, and the row schema that Kafka Connect wrote it from. */
-import type { WireField, WireSchema, WireType } from '../model';
+import { DECIMAL_FORMAT, type WireField, type WireSchema, type WireType } from '../model';
 import {
   kindOfName,
   listOf,
@@ -179,6 +179,8 @@ function notesOf(node: Readonly<Record<string, unknown>>): ConnectNotes {
     semantic === `${CONNECT}Decimal`
       ? {
           scale: String(typeof scale === 'number' ? scale : 0),
+          // Whatever the connector's option for JSON says.
+          [DECIMAL_FORMAT]: 'BASE64',
           ...(typeof precision === 'number' ? { 'connect.decimal.precision': String(precision) } : {}),
         }
       : {};

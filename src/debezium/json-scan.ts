@@ -301,6 +301,7 @@ function writeCodePoint(target: Uint8Array, at: number, point: number): number {
   return to;
 }
 
-function utf8(b: Uint8Array, start: number, end: number): string {
+/** The bytes [start, end) as the text that they are, escapes and all. */
+export function utf8(b: Uint8Array, start: number, end: number): string {
   return (Buffer.isBuffer(b) ? b : Buffer.from(b.buffer, b.byteOffset, b.byteLength)).toString('utf8', start, end);
 }

@@ -1,5 +1,5 @@
 /** Finds the payload of JSON with schema, and its schema: read once, then recognised by its bytes, which come first in each record. */
-import { skipSpace, skipString, skipValue, textOf } from './json-scan';
+import { skipSpace, skipString, skipValue, textOf, utf8 } from './json-scan';
 import { readConnectSchema, type ConnectSchema } from './wire-schema';
 
 const QUOTE = 0x22;
@@ -75,7 +75,7 @@ export function createWrappedJson(): WrappedJson {
     const parts = partsOf(b, start, end);
     if (parts === null) return false;
     const { schemaStart, schemaEnd, payloadStart, payloadEnd } = parts;
-    const schema = b[schemaStart] === SMALL_N ? null : readConnectSchema(textOf(b, schemaStart, schemaEnd));
+    const schema = b[schemaStart] === SMALL_N ? null : readConnectSchema(utf8(b, schemaStart, schemaEnd));
     if (schema === null && b[schemaStart] !== SMALL_N) return false;
     found.payloadStart = payloadStart;
     found.payloadEnd = payloadEnd;

@@ -1,7 +1,6 @@
 /** The SQL that reads images in `changes` against values made without it, in every mode of the connector, on a real ClickHouse. */
 import { CLAMPED } from '../harness/choices';
 import { randomBytes } from 'node:crypto';
-import fc from 'fast-check';
 import { changeExpression } from '../../src/clickhouse/change-expression';
 import { connectClickHouse, type ClickHouse } from '../../src/clickhouse/client';
 import { imageCodec } from '../../src/clickhouse/image-codec';
@@ -9,13 +8,16 @@ import { mirrorLayout } from '../../src/clickhouse/mirror-layout';
 import { quoteText } from '../../src/clickhouse/quote';
 import type { ConnectorModes } from '../../src/model';
 import { mirrorText } from '../../src/verify/mirror-text';
-import { column, GENERATED, SOME_MODES } from '../harness/image-oracle';
+import { GENERATED, SOME_MODES } from '../oracle/types';
+import { Random } from '../oracle/random';
+import { column } from '../oracle/type-oracle';
+import { sampleImages } from '../oracle/records';
 import { openTestStack } from '../harness/test-stack';
 
 jest.setTimeout(120_000);
 
 /** Images of each mode. */
-const IMAGES = Number(process.env['ORACLE_IMAGES'] ?? 200);
+const IMAGES = Number(process.env['IMAGES'] ?? 200);
 const SEED = 20261121;
 
 const id = column('id', 'int4', { notNull: true });
@@ -55,11 +57,8 @@ describe('the expressions of a table', () => {
         CLAMPED,
       );
       if ('code' in layout) throw new Error(layout.code);
-      const rows = fc.sample(fc.tuple(...GENERATED.map((one) => one.cells(modes))), { numRuns: IMAGES, seed: SEED });
-      const images = rows.map((cells, row) => {
-        const members = cells.map((cell, i) => `${JSON.stringify(GENERATED[i]?.column.name)}:${cell.json}`);
-        return `{"id":${row},${members.join(',')}}`;
-      });
+      const rows = sampleImages(modes, new Random(SEED), IMAGES);
+      const images = rows.map(({ image }) => image);
       await clickhouse.command(`CREATE OR REPLACE TABLE ${database}.images (image String) ENGINE = Memory`);
       for (let from = 0; from < images.length; from += 50) {
         const values = images.slice(from, from + 50).map((image) => `(${quoteText(image)})`);
@@ -80,10 +79,10 @@ describe('the expressions of a table', () => {
         );
         expect(read).toHaveLength(rows.length);
         for (const { id: row, value } of read) {
-          const cell = rows[row]?.[index - 1];
-          const isText = layout.columns[index]?.codec.asText === true;
-          const expected = isText ? withoutZeros(cell?.expected) : cell?.expected;
-          if (value !== expected) wrong.push(`${sources[index]?.name}: ${cell?.json} is ${value}, not ${expected}`);
+          const cell = rows[row]?.cells[index - 1];
+          const text = cell?.expected();
+          const expected = layout.columns[index]?.codec.asText === true ? withoutZeros(text) : text;
+          if (value !== expected) wrong.push(`${sources[index]?.name} of ${images[row]} is ${value}, not ${expected}`);
         }
       }
       expect(wrong.slice(0, 40)).toEqual([]);

@@ -12,7 +12,7 @@ import { PROFILE_MODES, type SourceTable } from '../../src/model';
 import { MirrorRows } from '../../src/plan/mirror-rows';
 import { asText, documented, documentedFile, ORIGIN } from '../golden/documented';
 import { gathered, type GoldenName } from '../golden/golden';
-import { column } from '../harness/image-oracle';
+import { column } from '../oracle/type-oracle';
 
 const SOURCE: SourceTable = {
   schema: 'public',

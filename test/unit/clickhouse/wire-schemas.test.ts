@@ -5,7 +5,7 @@ import { mirrorLayout } from '../../../src/clickhouse/mirror-layout';
 import { codecsOf, definitionText, readDefinition } from '../../../src/clickhouse/wire-definition';
 import { openWireSchemas } from '../../../src/clickhouse/wire-schemas';
 import { PROFILE_MODES, type ConnectorModes, type SourceTable, type WireField } from '../../../src/model';
-import { column } from '../../harness/image-oracle';
+import { column } from '../../oracle/type-oracle';
 
 const SOURCE: SourceTable = {
   schema: 'public',

@@ -112,6 +112,22 @@ describe('JSON with schema', () => {
     expect(opened(first, by)).toMatchObject(CHANGE);
   });
 
+  it('may have quotes, backslashes and more in names, defaults and the values of an enum', () => {
+    const name = 'a "quoted" \\ na\nme';
+    const fields = [
+      ...ROW.fields,
+      { type: 'string', optional: true, default: '{"a":"b\\c"}', parameters: { allowed: 'so-so "x",\t' }, field: name },
+    ];
+    const schema = schemaOf('shop.public.orders.Envelope', { ...ROW, fields });
+    const key = wrapped({ ...KEY_SCHEMA, fields: [{ type: 'int32', field: name }] }, { [name]: 7 });
+    const by = opener();
+    for (let round = 0; round < 2; round++) {
+      const found = opened(recordOf(wrapped(schema, CREATED), key), by);
+      expect(found).toEqual({ ...CHANGE, key: JSON.stringify({ [name]: 7 }), fields: ['id int32', `${name} string`] });
+      expect(by.schema?.fields[1]?.parameters).toEqual({ allowed: 'so-so "x",\t' });
+    }
+  });
+
   it('may have its members in any order and with white space', () => {
     const reversed = JSON.stringify({ payload: CREATED, schema: ENVELOPE });
     const spaced = JSON.stringify({ schema: ENVELOPE, payload: CREATED }, null, 2);

@@ -1,7 +1,7 @@
 /** Schemas of both wires that have one, as Debezium writes them, and the row that each describes. */
 import * as fc from 'fast-check';
 import { kindOfAvro, readAvroSchema, recordIn, rowSchemaOf, sourceNames } from '../../../src/debezium/avro-schema';
-import { kindOfName, readConnectSchema } from '../../../src/debezium/wire-schema';
+import { kindOfName, readConnectSchema, wireSchema } from '../../../src/debezium/wire-schema';
 import type { WireField, WireSchema } from '../../../src/model';
 
 const DECIMAL = 'org.apache.kafka.connect.data.Decimal';
@@ -162,8 +162,15 @@ describe('the schema of a row', () => {
   });
 
   it('is the same from Avro, with a union in either order, a reference by name and adjusted names', () => {
-    expect(avroRow(avroEnvelope())).toEqual(connect?.row);
-    expect(avroRow(avroEnvelope('adjusted'))?.fingerprint).toBe(connect?.row?.fingerprint);
+    // Only Avro says how a Decimal is written.
+    const fields = connect?.row?.fields.map((field) => {
+      if (field.semantic !== 'org.apache.kafka.connect.data.Decimal') return field;
+      return { ...field, parameters: { 'decimal.format': 'BASE64', ...field.parameters } };
+    });
+    const expected = wireSchema(fields ?? []);
+    expect(expected.fingerprint).not.toBe(connect?.row?.fingerprint);
+    expect(avroRow(avroEnvelope())).toEqual(expected);
+    expect(avroRow(avroEnvelope('adjusted'))?.fingerprint).toBe(expected.fingerprint);
   });
 
   it('differs in its fingerprint by everything that changes how a value is read', () => {
