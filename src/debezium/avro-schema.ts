@@ -100,7 +100,14 @@ function typeOf(schema: unknown, scope: Scope): AvroType | null {
 function namedType(name: string, { namespace, names }: Scope): AvroType | null {
   const primitive = PRIMITIVES.find((one) => one === name);
   if (primitive !== undefined) return { ...NO_NOTES, kind: primitive };
-  return names.get(fullName(name, namespace)) ?? names.get(name) ?? null;
+  const declared = names.get(fullName(name, namespace)) ?? names.get(name) ?? null;
+  return declared === null ? null : withoutColumn(declared);
+}
+
+/** What the connector notes at a column is of the column where a record is declared, not of others that refer to it. */
+function withoutColumn(type: AvroType): AvroType {
+  const entries = Object.entries(type.parameters).filter(([name]) => !name.startsWith(OF_COLUMN));
+  return { ...type, parameters: Object.fromEntries(entries) };
 }
 
 function unionOf(branches: readonly unknown[], scope: Scope): AvroType | null {
@@ -268,7 +275,8 @@ export function mapEntry(items: AvroType): { readonly key: AvroType; readonly va
 }
 
 /** What `column.propagate.source.type` notes at each column. */
-const COLUMN_NAME = '__debezium.source.column.name';
+const OF_COLUMN = '__debezium.source.column.';
+const COLUMN_NAME = `${OF_COLUMN}name`;
 
 /** The columns of a row by their names in PostgreSQL: as the connector noted them, else as `sourceNames` has them. */
 export function columnNames(fields: readonly AvroField[]): readonly string[] {

@@ -53,6 +53,7 @@ export async function retryQuarantine(
   const counts = { applied: 0, skipped: 0, still: 0, gone: 0 };
   const ofPartition: QuarantineFilter = { ...filter, topic: at.of.topic, partition: at.of.partition, states: 'open' };
   let after: (TopicPartition & { offset: number }) | undefined;
+  tools.ports.schemas.forgetUnknown();
   for (;;) {
     const page = await tools.quarantine.records(ofPartition, PAGE, after);
     if (page.length === 0) return counts;

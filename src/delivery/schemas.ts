@@ -12,6 +12,8 @@ export interface Schemas extends KnownSchemas {
    * an abort ends the waiting. Throws REGISTRY_NOT_SET and REGISTRY_REFUSED_LOGIN.
    */
   resolve(ref: SchemaRef, signal: AbortSignal): Promise<void>;
+  /** Those that counted as unknown are asked for again at once: somebody may have brought them. */
+  forgetUnknown(): void;
 }
 
 export interface SchemaPorts {
@@ -82,6 +84,9 @@ export function createSchemas({ fetch, emit, sleep }: SchemaPorts): Schemas {
       const asking = ask(ref, signal).finally(() => asked.delete(key));
       asked.set(key, asking);
       await asking;
+    },
+    forgetUnknown() {
+      unknown.clear();
     },
   };
 }

@@ -11,6 +11,7 @@ type Rules = Readonly<Record<string, ColumnRule>>;
 
 const RULES: Rules = {
   fixed: { policy: 'reject' },
+  strict: { policy: 'reject' },
   day: { policy: 'lossless' },
   days: { policy: 'lossless' },
   seen: { type: "DateTime64(3, 'Europe/Berlin')" },
@@ -62,7 +63,8 @@ describe('rules for columns', () => {
     world = await openWorld();
     await world.sql(
       `CREATE TABLE readings (id int PRIMARY KEY, free numeric, fixed numeric(6,2), day date, days date[],
-        at timestamp, seen timestamptz, cents numeric(20,4), tags int[], note text)`,
+        at timestamp, seen timestamptz, cents numeric(20,4), tags int[], note text,
+        strict numeric(4,1))`,
       `ALTER TABLE readings REPLICA IDENTITY FULL`,
       `INSERT INTO readings (${COLUMNS}) VALUES (1, 1.50, 2.25, '2020-02-03', '{2020-02-03}', '2020-02-03 04:05:06',
         '2020-02-03 04:05:06+00', 1.5, '{1}', 'one')`,
@@ -168,5 +170,48 @@ describe('rules for columns', () => {
     const { code, table } = await verify();
     expect([code, table?.differences]).toEqual([0, 0]);
     expect(table?.altered).toMatchObject({ free: 1, at: 2 });
+  });
+
+  scenario('the policies are the same in JSON with schema and in Avro', async () => {
+    const rules: Rules = { ...RULES, fixed: { policy: 'lossless' }, free: { policy: 'clamp' }, note: {} };
+    for (const [n, profile] of (['json-schema', 'avro'] as const).entries()) {
+      const id = 10 + 2 * n;
+      await world.connect({ profile });
+      await world.sql(
+        `INSERT INTO readings (id, free, fixed, day, days, at, seen, cents, strict, note) VALUES (${id}, '-Infinity', 'NaN',
+          'infinity', '{1850-01-02,NULL,infinity}', 'infinity', '2020-01-01 00:00:00.0009+00', 1.26, 1.5, 'odd')`,
+        `INSERT INTO readings (id, strict, note) VALUES (${id + 1}, 'NaN', 'odd')`,
+      );
+      await becomes(
+        'toString(free) AS free, fixed, day, days, toString(at) AS at, toString(cents) AS cents, tags',
+        id,
+        {
+          free: `-${'9'.repeat(38)}.${'9'.repeat(38)}`,
+          fixed: 'NaN',
+          day: 'infinity',
+          days: ['1850-01-02', null, 'infinity'],
+          at: '9999-12-31 23:59:59.999999',
+          cents: '1.3',
+          tags: [],
+        },
+      );
+    }
+    const [wires] = await world.clickhouse.query<{ n: string }>(
+      `SELECT uniqExact(wire_schema) AS n FROM ${world.machinery}.changes WHERE table = 'readings' AND op = 'c'`,
+    );
+    expect(Number(wires?.n)).toBeGreaterThan(1);
+    const open = async (): Promise<number> => {
+      const { stdout } = await world.command(['quarantine', 'show', '--json'], env);
+      const { records } = JSON.parse(stdout) as { records: { code: string; column: string }[] };
+      return records.filter(({ code, column }) => code === 'VALUE_REJECTED' && column === 'strict').length;
+    };
+    await waitFor(async () => (await open()) === 2, 'both are in quarantine');
+    await startWith({ ...rules, strict: { policy: 'clamp' } });
+    const retried = await world.command(['quarantine', 'retry', '--all', '--json'], env);
+    expect(JSON.parse(retried.stdout)).toMatchObject({ applied: 2, still: 0 });
+    for (const id of [11, 13]) await becomes('toString(strict) AS strict, note', id, { strict: '999.9', note: 'odd' });
+    const { code, table } = await verify();
+    expect([code, table?.differences]).toEqual([0, 0]);
+    expect(table?.altered).toMatchObject({ strict: 2, free: 3, seen: 3, cents: 3 });
   });
 });

@@ -160,6 +160,7 @@ function avroType(shape: Shape, declared: Set<string>): unknown {
       name: name.slice(cut + 1),
       namespace: name.slice(0, cut),
       fields: fields.map((one) => ({ name: one.name, type: avroSchema(one.shape, one.optional, declared) })),
+      ...(parameters === undefined ? {} : { 'connect.parameters': parameters }),
       'connect.name': name,
     };
   }

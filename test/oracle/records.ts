@@ -61,7 +61,10 @@ export function recordMaker(wire: Wire, modes: ConnectorModes): RecordMaker {
   const names = GENERATED.map(({ column }) => column.name);
   const fields: Field[] = [
     { name: 'id', shape: { type: 'int32' }, optional: false },
-    ...columns.map(({ shape }, n) => ({ name: names[n] ?? '', shape, optional: true })),
+    ...columns.map(({ shape }, n) => {
+      const name = names[n] ?? '';
+      return wire === 'avro' ? adjusted(name, shape) : { name, shape, optional: true };
+    }),
   ];
   const row: Shape = { type: 'struct', name: 'shop.public.t.Value', fields };
   const envelope: Shape = {
@@ -112,6 +115,12 @@ export function recordMaker(wire: Wire, modes: ConnectorModes): RecordMaker {
       return { cells, bytes: out.bytes, image };
     },
   };
+}
+
+/** A column as the connector of our profile writes it for Avro: its name escaped, and noted as it is. */
+function adjusted(name: string, shape: Shape): Field {
+  const parameters = { ...shape.parameters, '__debezium.source.column.name': name };
+  return { name: name.replaceAll('_', '_u005f'), shape: { ...shape, parameters }, optional: true };
 }
 
 /** What may not be null has no union around it. */

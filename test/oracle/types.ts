@@ -5,7 +5,7 @@ import type { Data } from './connect-data';
 import { bool, float, integer, money, numeric, oid, unconstrained, wide } from './numbers';
 import { bits, bytea, hstore, mood, point, textual, uuid } from './texts';
 import { date, interval, time, timestamp, timestamptz } from './times';
-import type { Cell, Generated, OracleColumn, TypeOracle } from './type-oracle';
+import { column, type Cell, type Generated, type OracleColumn, type TypeOracle } from './type-oracle';
 
 const NULL_CELL: Cell = { data: null, expected: () => null };
 
@@ -101,6 +101,8 @@ export const GENERATED: readonly Generated[] = [
   hidden(numeric(5, -2)),
   hidden(numeric(3, 5)),
   hidden(unconstrained),
+  // Records of one type, of which Avro declares the first only.
+  hidden({ ...unconstrained, column: column('numeric_too', 'numeric') }),
   hidden(wide),
   hidden(money),
   hidden(date),
@@ -118,6 +120,7 @@ export const GENERATED: readonly Generated[] = [
   hidden(hstore),
   hidden(uuid),
   hidden(point),
+  hidden({ ...point, column: column('point_too', 'point') }),
   arrayOf(integer('int8')),
   arrayOf(float('float8')),
   arrayOf(numeric(10, 2)),

@@ -197,6 +197,20 @@ function opened(bytes: Uint8Array, schema: CompiledSchema = compiled(ENVELOPE)) 
   };
 }
 
+it('columns of one record type have their own names, and so have the parts of other records', () => {
+  const noted = (name: string): object => ({ 'connect.parameters': { '__debezium.source.column.name': name } });
+  const point = { type: 'record', name: 'Point', namespace: 'geo', fields: [{ name: 'x', type: 'int' }], ...noted('at_first') };
+  const circle = { type: 'record', name: 'Circle', namespace: 'geo', fields: [{ name: 'center', type: 'Point' }], ...noted('around') };
+  const fields = [
+    { name: 'at_u005ffirst', type: ['null', point] },
+    { name: 'at_u005flast', type: ['null', 'geo.Point'] },
+    { name: 'around', type: ['null', circle] },
+  ];
+  const value = { at_u005ffirst: { x: 1 }, at_u005flast: { x: 2 }, around: { center: { x: 3 } } };
+  const row: Schema = { type: 'record', name: 'Value', namespace: 'shop', fields };
+  expect(text(row, value)).toBe('{"at_first":{"x":1},"at_last":{"x":2},"around":{"center":{"x":3}}}');
+}); // prettier-ignore
+
 describe('an envelope', () => {
   it('is read from the bytes, its images as JSON', () => {
     const told = { op: 'u', before: { id: 1n, note: null }, after: { id: 2n ** 62n, note: 'x"y' }, snapshot: 'last', lsn: 5000, total_order: 3 }; // prettier-ignore

@@ -264,6 +264,21 @@ describe('records', () => {
       );
     });
 
+    it('are asked for again when somebody says that the schema is there now', async () => {
+      let text: string | null = null;
+      const emit = (): void => undefined;
+      const schemas = createSchemas({ fetch: async () => text, emit, sleep: async () => undefined });
+      const ref = { space: 'id', id: 7 } as const;
+      const { signal } = new AbortController();
+      await schemas.resolve(ref, signal);
+      text = JSON.stringify(SCHEMA);
+      expect(schemas.find('id', 7)).toBe('unknown');
+      schemas.forgetUnknown();
+      expect(schemas.find('id', 7)).toBeNull();
+      await schemas.resolve(ref, signal);
+      expect(schemas.find('id', 7)).toMatchObject({ kind: 'envelope' });
+    });
+
     it('are fatal where no registry is set, and what came before them is kept', async () => {
       const world = createWorld();
       const schemas = createSchemas({ fetch: null, emit: () => undefined, sleep: async () => undefined });
