@@ -1,52 +1,63 @@
 /** Every type of PostgreSQL at its extremes: what is stored, and what is seen of it in ClickHouse where that is something else. */
 
-/** The ways a connector may be set up; each is a connector of its own in the test of types. */
-export const SETUPS = {
-  profile: { wire: 'json', options: {} },
+/** Modes of a connector; between them they have each value of each option, and lose what each of them loses. */
+const MODES = {
+  profile: {},
   defaults: {
-    wire: 'json-schema',
-    options: {
-      'decimal.handling.mode': 'precise',
-      'time.precision.mode': 'adaptive',
-      'binary.handling.mode': 'bytes',
-      'interval.handling.mode': 'numeric',
-    },
+    'decimal.handling.mode': 'precise',
+    'time.precision.mode': 'adaptive',
+    'binary.handling.mode': 'bytes',
+    'interval.handling.mode': 'numeric',
   },
   iso: {
-    wire: 'json',
-    options: {
-      'decimal.handling.mode': 'precise',
-      'value.converter.decimal.format': 'NUMERIC',
-      'time.precision.mode': 'isostring',
-      'binary.handling.mode': 'base64-url-safe',
-      'hstore.handling.mode': 'map',
-    },
+    'decimal.handling.mode': 'precise',
+    'value.converter.decimal.format': 'NUMERIC',
+    'time.precision.mode': 'isostring',
+    'binary.handling.mode': 'base64-url-safe',
+    'hstore.handling.mode': 'map',
   },
   connect: {
-    wire: 'json',
-    options: {
-      'decimal.handling.mode': 'double',
-      'time.precision.mode': 'connect',
-      'binary.handling.mode': 'base64',
-      'interval.handling.mode': 'numeric',
-      'hstore.handling.mode': 'map',
-    },
+    'decimal.handling.mode': 'double',
+    'time.precision.mode': 'connect',
+    'binary.handling.mode': 'base64',
+    'interval.handling.mode': 'numeric',
+    'hstore.handling.mode': 'map',
   },
   nanoseconds: {
-    wire: 'json',
-    options: {
-      'decimal.handling.mode': 'precise',
-      'time.precision.mode': 'nanoseconds',
-      'binary.handling.mode': 'bytes',
-    },
+    'decimal.handling.mode': 'precise',
+    'time.precision.mode': 'nanoseconds',
+    'binary.handling.mode': 'bytes',
   },
-} as const satisfies Record<string, { wire: 'json' | 'json-schema' | 'avro'; options: Record<string, string> }>;
+} as const satisfies Record<string, Readonly<Record<string, string>>>;
 
-export type Setup = keyof typeof SETUPS;
-export const SETUP_NAMES = Object.keys(SETUPS) as Setup[];
+export type Modes = keyof typeof MODES;
+export const MODES_NAMES = Object.keys(MODES) as Modes[];
+export type Wire = 'json' | 'json-schema' | 'avro';
 
-/** When something is lost: in a setup, when the row is read by a snapshot, or when it is streamed. */
-type When = Setup | 'snapshot' | 'stream' | 'always';
+/** One way a connector may be set up: a connector of its own in the test of types, with a service of its own. */
+export interface Setup {
+  /** As it stands in TYPE_SETUPS; unique. */
+  readonly name: string;
+  readonly modes: Modes;
+  readonly wire: Wire;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** The set-ups of `make test`: every mode, every wire, our profile through two of them. */
+const USUAL = 'profile/json,defaults/json-schema,iso/json,connect/json,nanoseconds/json,profile/avro,defaults/avro';
+
+/** What TYPE_SETUPS names instead: the first is the one that is set up anew at the end. */
+export const SETUPS: readonly Setup[] = (process.env['TYPE_SETUPS'] ?? USUAL).split(',').map((name) => {
+  const [modes = '', wire = ''] = name.split('/');
+  if (!(modes in MODES) || !['json', 'json-schema', 'avro'].includes(wire)) throw new Error(`no such set-up: ${name}`);
+  return { name, modes: modes as Modes, wire: wire as Wire, options: MODES[modes as Modes] };
+});
+
+/** How a connector writes by Debezium's own defaults. */
+export const DEBEZIUMS_DEFAULTS = MODES.defaults;
+
+/** When something is lost: in some modes, when the row is read by a snapshot, or when it is streamed. */
+type When = Modes | 'snapshot' | 'stream' | 'always';
 
 export interface StoredValue {
   /** As it stands in INSERT. */

@@ -1,5 +1,5 @@
 /** The table of docs/types.md, made of what the test of types saw. */
-import { OMITTED_TYPES, SETUP_NAMES, type Setup, type StoredValue, type TypeCase } from './type-cases';
+import { MODES_NAMES, OMITTED_TYPES, type Modes, type StoredValue, type TypeCase } from './type-cases';
 
 /** One type, and what its column is in a mirror. */
 export interface SeenType extends TypeCase {
@@ -52,11 +52,11 @@ function whenText(when: string): string {
   if (when === 'always') return 'always';
   if (when === 'stream') return 'unless read by a snapshot';
   if (when === 'snapshot') return 'when read by a snapshot';
-  return (SETUP_NAMES as readonly string[]).includes(when) ? WORDS[when as Setup] : when;
+  return (MODES_NAMES as readonly string[]).includes(when) ? WORDS[when as Modes] : when;
 }
 
-/** The option by which each setup loses what it loses. */
-const WORDS: Record<Setup, string> = {
+/** The option by which each of the modes loses what it loses. */
+const WORDS: Record<Modes, string> = {
   profile: 'our profile',
   defaults: "Debezium's defaults",
   iso: 'isostring',

@@ -6,7 +6,14 @@ import { projectRoot } from '../../stack/project-root';
 import { runCommand } from '../harness/run-command';
 import { scenario, withLogs } from '../harness/scenario';
 import { serviceProcess, type ServiceProcess } from '../harness/service-process';
-import { OMITTED_TYPES, SETUP_NAMES, SETUPS, TYPE_CASES, type Setup, type StoredValue } from '../harness/type-cases';
+import {
+  DEBEZIUMS_DEFAULTS,
+  OMITTED_TYPES,
+  SETUPS,
+  TYPE_CASES,
+  type Setup,
+  type StoredValue,
+} from '../harness/type-cases';
 import { inClickHouse, inPostgres, normal, shownNull } from '../harness/type-comparison';
 import { withTypes } from '../harness/types-page';
 import { waitFor } from '../harness/wait-for';
@@ -14,6 +21,7 @@ import { openWorld, type World } from '../harness/world';
 
 jest.setTimeout(180_000);
 
+const FIRST = SETUPS[0] as Setup;
 const columns = TYPE_CASES.map((one, index) => ({ ...one, name: `c${index}` }));
 const ROWS = Math.max(...TYPE_CASES.map(({ values }) => values.length));
 /** Rows with lower numbers are read by the snapshot. */
@@ -42,22 +50,13 @@ describe('every type', () => {
   };
 
   /** Registers the connector of a setup with the options of another, or its own. */
-  const connect = async (setup: Setup, options: Readonly<Record<string, string>>, wire: string): Promise<void> => {
-    const folder = join(world.stack.dir, `profile-${world.name}-${setup}`);
-    mkdirSync(folder, { recursive: true });
-    const profile = JSON.parse(readFileSync(join(projectRoot(), 'connectors', `${wire}.json`), 'utf8')) as {
-      name: string;
-      config: Record<string, string>;
-    };
-    // What cannot be converted stops the connector in our profiles; here the others go on.
-    const lenient = { 'event.converting.failure.handling.mode': 'warn' };
-    const config = { ...profile.config, ...lenient, ...options };
-    writeFileSync(join(folder, 'json.json'), JSON.stringify({ name: profile.name, config }));
+  const connect = async (setup: Setup, options: Readonly<Record<string, string>> = setup.options): Promise<void> => {
     const pg = new URL(world.settings['PG_URL'] ?? '');
     await applyConnector({
       connectUrl: world.stack.env.CONNECT_URL,
-      profile: 'json',
-      profilesFolder: folder,
+      profile: setup.wire,
+      // What cannot be converted stops the connector in our profiles; here the others go on.
+      extra: { 'event.converting.failure.handling.mode': 'warn', ...options },
       settings: {
         ...namesOf(setup),
         HEARTBEAT_MS: '2000',
@@ -66,6 +65,7 @@ describe('every type', () => {
         PG_USER: decodeURIComponent(pg.username),
         PG_PASSWORD: decodeURIComponent(pg.password),
         PG_DATABASE: world.name,
+        REGISTRY_URL: world.stack.registryForConnect,
       },
       postgres: world.postgres,
       capture: { kind: 'whole-schema', schema: 'public' },
@@ -74,7 +74,7 @@ describe('every type', () => {
   };
 
   const namesOf = (setup: Setup): Record<string, string> => {
-    const name = `${world.name}_${setup}`;
+    const name = `${world.name}_${SETUPS.indexOf(setup)}`;
     return { CONNECTOR_NAME: name, TOPIC_PREFIX: name, SLOT_NAME: name, PUBLICATION_NAME: name };
   };
 
@@ -94,19 +94,24 @@ describe('every type', () => {
     ];
     await world.sql(`CREATE TABLE every_type (${types.join(', ')})`, 'ALTER TABLE every_type REPLICA IDENTITY FULL');
     await insert(1);
-    for (const setup of SETUP_NAMES) {
-      const name = `${world.name}_${setup}`;
-      const settings = { ...world.settings, ...namesOf(setup), KAFKA_GROUP_ID: name, CH_DATABASE: name };
-      const cwd = join(world.stack.dir, name);
-      mkdirSync(cwd, { recursive: true });
-      const logFile = join(world.stack.dir, `service-${name}.log`);
-      running.set(setup, { name, settings, service: serviceProcess({ settings, cwd, logFile }) });
-      await connect(setup, SETUPS[setup].options, SETUPS[setup].wire);
-    }
-    await Promise.all([...running.values()].map(({ service }) => service.start()));
-    for (const setup of SETUP_NAMES) await rowsArrive(setup, ROWS);
+    // One after the other: Connect starts them no faster at once.
+    for (const setup of SETUPS) await start(setup);
+    await allArrive(ROWS);
     await insert(FIRST_STREAMED);
-    for (const setup of SETUP_NAMES) await rowsArrive(setup, 2 * ROWS);
+    await allArrive(2 * ROWS);
+  };
+
+  const start = async (setup: Setup): Promise<void> => {
+    const names = namesOf(setup);
+    const name = names['CONNECTOR_NAME'] ?? '';
+    const settings = { ...world.settings, ...names, KAFKA_GROUP_ID: name, CH_DATABASE: name };
+    const cwd = join(world.stack.dir, name);
+    mkdirSync(cwd, { recursive: true });
+    const service = serviceProcess({ settings, cwd, logFile: join(world.stack.dir, `service-${name}.log`) });
+    running.set(setup, { name, settings, service });
+    await connect(setup);
+    // That its rows arrive says that it reads.
+    await service.start({ awaitReading: 'no' });
   };
 
   const rowsArrive = (setup: Setup, rows: number): Promise<unknown> =>
@@ -118,13 +123,14 @@ describe('every type', () => {
           .catch(() => []);
         return Number(found[0]?.n) === rows;
       },
-      `${rows} rows arrive by the setup ${setup}`,
-      60_000,
+      `${rows} rows arrive by the setup ${setup.name}`,
+      120_000,
     );
+  const allArrive = (rows: number): Promise<unknown> => Promise.all(SETUPS.map((setup) => rowsArrive(setup, rows)));
 
   const of = (setup: Setup): Running => {
     const found = running.get(setup);
-    if (found === undefined) throw new Error(`${setup} does not run`);
+    if (found === undefined) throw new Error(`${setup.name} does not run`);
     return found;
   };
 
@@ -177,7 +183,7 @@ describe('every type', () => {
         const shown = found.get(id)?.[index];
         const text = shown === undefined ? 'missing' : normal(type, shown);
         if (text !== expected)
-          wrong.push(`${setupOf(id)} ${type} ${name} #${id} ${value?.sql}: ${text}, not ${expected}`);
+          wrong.push(`${setupOf(id).name} ${type} ${name} #${id} ${value?.sql}: ${text}, not ${expected}`);
       });
     }
     return wrong;
@@ -192,7 +198,7 @@ describe('every type', () => {
     if (value === undefined) return shownNull(type);
     const { lost = {} } = value;
     const origin = id < FIRST_STREAMED ? 'snapshot' : 'stream';
-    for (const when of [setup, origin, 'always'] as const) {
+    for (const when of [setup.modes, origin, 'always'] as const) {
       const text = lost[when];
       if (text !== undefined) return text === null ? shownNull(type) : normal(type, text);
     }
@@ -201,50 +207,50 @@ describe('every type', () => {
 
   scenario('is in the view what it is in PostgreSQL, or what docs/types.md says', async () => {
     const source = await stored();
-    const wrong: string[] = [];
-    for (const setup of SETUP_NAMES)
-      wrong.push(...wrongIn(source, await seen(`\`${of(setup).name}\`.every_type`), () => setup));
-    expect(wrong).toEqual([]);
+    const wrong = SETUPS.map(async (setup) =>
+      wrongIn(source, await seen(`\`${of(setup).name}\`.every_type`), () => setup),
+    );
+    expect((await Promise.all(wrong)).flat()).toEqual([]);
   });
 
   scenario('is in the views of changes and of a moment what it is in the view', async () => {
-    for (const setup of SETUP_NAMES) {
+    const compared = SETUPS.map(async (setup) => {
       const { name } = of(setup);
       const shown = await seen(`\`${name}\`.every_type`);
       const changes = `\`${name}_cdc\`.every_type__changes WHERE op IN ('c', 'r')`;
-      expect([setup, await seen(changes, 'new_')]).toEqual([setup, shown]);
-      expect([setup, await seen(`\`${name}_cdc\`.every_type__at(at = now64(6) + INTERVAL 1 HOUR)`)]).toEqual([
-        setup,
-        shown,
-      ]);
-    }
+      expect([setup.name, await seen(changes, 'new_')]).toEqual([setup.name, shown]);
+      const then = `\`${name}_cdc\`.every_type__at(at = now64(6) + INTERVAL 1 HOUR)`;
+      expect([setup.name, await seen(then)]).toEqual([setup.name, shown]);
+    });
+    await Promise.all(compared);
   });
 
   scenario('of an old row takes that row away', async () => {
     await world.sql('UPDATE every_type SET c0 = 1 WHERE id >= 101', 'DELETE FROM every_type WHERE id = 101');
-    for (const setup of SETUP_NAMES) {
-      const { name } = of(setup);
-      await waitFor(async () => {
+    const updated = SETUPS.map((setup) =>
+      waitFor(async () => {
         const [signs] = await world.clickhouse.query<{ rows: string; signs: string; all: string }>(
-          `SELECT count() AS rows, sum(_sign) AS signs, countIf(c0 = 1 AND id >= 101) AS all FROM \`${name}_cdc\`.every_type__mirror FINAL`,
+          `SELECT count() AS rows, sum(_sign) AS signs, countIf(c0 = 1 AND id >= 101) AS all FROM \`${of(setup).name}_cdc\`.every_type__mirror FINAL`,
         );
         const right = String(2 * ROWS - 1);
         return signs?.rows === right && signs.signs === right && signs.all === String(ROWS - 1);
-      }, `the updates arrive by the setup ${setup}`);
-    }
+      }, `the updates arrive by the setup ${setup.name}`),
+    );
+    await Promise.all(updated);
     await world.sql('DELETE FROM every_type WHERE id >= 101');
-    for (const setup of SETUP_NAMES) await rowsArrive(setup, ROWS);
+    await allArrive(ROWS);
   });
 
   scenario('stays what it is when the connector writes in another way from then on', async () => {
-    const { name, settings, service } = of('profile');
+    const { name, settings, service } = of(FIRST);
     await service.stop();
-    await connect('profile', SETUPS.defaults.options, 'json');
+    await connect(FIRST, DEBEZIUMS_DEFAULTS);
     await service.start();
     await insert(FIRST_AFTER_CHANGE);
-    await rowsArrive('profile', 2 * ROWS);
+    await rowsArrive(FIRST, 2 * ROWS);
     const source = await stored();
-    const setupOf = (id: number): Setup => (id < FIRST_AFTER_CHANGE ? 'profile' : 'defaults');
+    const later: Setup = { ...FIRST, modes: 'defaults' };
+    const setupOf = (id: number): Setup => (id < FIRST_AFTER_CHANGE ? FIRST : later);
     expect(service.lines().map(({ event }) => event)).toContain('connector-modes-differ');
     const before = await seen(`\`${name}\`.every_type`);
     expect(wrongIn(source, before, setupOf)).toEqual([]);
@@ -265,7 +271,7 @@ describe('every type', () => {
 
   scenario('is described in docs/types.md as it was seen', async () => {
     const types = await world.clickhouse.query<{ name: string; type: string }>(
-      `SELECT name, type FROM system.columns WHERE database = '${of('profile').name}' AND table = 'every_type'`,
+      `SELECT name, type FROM system.columns WHERE database = '${of(FIRST).name}' AND table = 'every_type'`,
     );
     const file = join(projectRoot(), 'docs/types.md');
     const page = readFileSync(file, 'utf8');
