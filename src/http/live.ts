@@ -1,4 +1,4 @@
-/** Server-sent events: one text each second for all viewers; who does not keep up misses some, and is cut off in the end. */
+/** Server-sent events: one text each second for all viewers, as the bytes that are sent; who does not keep up misses some, and is cut off in the end. */
 import type { ServerResponse } from 'node:http';
 
 export interface Live {
@@ -13,7 +13,7 @@ export interface Live {
 export type Viewer = Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'destroy' | 'on' | 'writableNeedDrain'>;
 
 export interface LiveOptions {
-  /** The text of now; called once for all viewers. */
+  /** The text of now; called once for all viewers, and once for all that come within a moment. */
   readonly snapshot: () => string;
   readonly everyMs: number;
   readonly mostViewers: number;
@@ -22,12 +22,21 @@ export interface LiveOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Who joins gets a text that is not older: after a restart hundreds come at once. */
+const MOMENT_MS = 200;
+
 /** No timer runs while nobody looks. */
 export function openLive({ snapshot, everyMs, mostViewers, mostMissed, headers }: LiveOptions): Live {
   /** Viewers with how many texts they missed in a row. */
   const viewers = new Map<Viewer, number>();
   let timer: NodeJS.Timeout | null = null;
   let dropped = 0;
+  let newest: { readonly bytes: Buffer; readonly at: number } | null = null;
+
+  const make = (): Buffer => {
+    newest = { bytes: Buffer.from(eventText(snapshot())), at: performance.now() };
+    return newest.bytes;
+  };
 
   const leave = (viewer: Viewer): void => {
     viewers.delete(viewer);
@@ -37,12 +46,12 @@ export function openLive({ snapshot, everyMs, mostViewers, mostMissed, headers }
   };
 
   const tick = (): void => {
-    const text = eventText(snapshot());
+    const bytes = make();
     for (const [viewer, missed] of viewers) {
       // What was sent before is still on its way: the next text replaces this one.
       if (!viewer.writableNeedDrain) {
         viewers.set(viewer, 0);
-        viewer.write(text);
+        viewer.write(bytes);
       } else if (missed + 1 > mostMissed) {
         dropped++;
         viewer.destroy();
@@ -62,7 +71,8 @@ export function openLive({ snapshot, everyMs, mostViewers, mostMissed, headers }
         'Cache-Control': 'no-store',
         'X-Accel-Buffering': 'no',
       });
-      viewer.write(`retry: 2000\n${eventText(snapshot())}`);
+      viewer.write('retry: 2000\n');
+      viewer.write(newest !== null && performance.now() - newest.at < MOMENT_MS ? newest.bytes : make());
       viewers.set(viewer, 0);
       timer ??= setInterval(tick, everyMs);
       return true;

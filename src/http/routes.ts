@@ -94,10 +94,16 @@ function probeRoutes({ ready, metrics }: PageFigures): Route[] {
   ];
 }
 
+/** What is told without asking anybody is made once for all who want it within a moment. */
+const MOMENT_MS = 200;
+
 function liveRoutes({ fresh, latency }: PageFigures, live: Live): Route[] {
+  const shared = shareAnswers({ freshMs: MOMENT_MS, mostKept: 2, mostUnderWay: 2 });
+  const answer = async (name: string, make: () => string | Promise<string>): Promise<Answer> =>
+    json(200, await shared.get(name, async () => Buffer.from(await make())));
   return [
-    { path: '/status.json', access: 'token', answer: async () => json(200, await fresh()) },
-    { path: '/latency.json', access: 'token', answer: () => json(200, latency()) },
+    { path: '/status.json', access: 'token', answer: () => answer('status', fresh) },
+    { path: '/latency.json', access: 'token', answer: () => answer('latency', latency) },
     {
       path: '/events',
       access: 'token',
@@ -152,10 +158,10 @@ function readRoutes(
   ];
 }
 
-/** The text, made once for all who ask the same within a second. */
+/** The text, made into bytes once for all who ask the same within a second. */
 async function answerShared(shared: SharedAnswers, question: string, ask: () => Promise<unknown>): Promise<Answer> {
   try {
-    return json(200, await shared.get(question, async () => JSON.stringify(await ask())));
+    return json(200, await shared.get(question, async () => Buffer.from(JSON.stringify(await ask()))));
   } catch (error) {
     if (error instanceof TooBusy) return problem(503, 'TOO_BUSY', 'Too many different questions at once; try again.');
     const code = (error as { code?: unknown }).code;

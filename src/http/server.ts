@@ -149,6 +149,6 @@ export function problem(status: number, code: string, message: string): Answer {
   return json(status, JSON.stringify({ error: { code, message } }));
 }
 
-export function json(status: number, text: string): Answer {
-  return { status, type: 'application/json; charset=utf-8', body: text };
+export function json(status: number, body: string | Uint8Array): Answer {
+  return { status, type: 'application/json; charset=utf-8', body };
 }

@@ -23,6 +23,7 @@ interface Served {
   readonly reads: { [N in keyof PageReads]: jest.Mock };
   readonly dashboard: { [N in keyof DashboardReads]: jest.Mock };
   readonly orders: { [N in keyof PauseOrders]: jest.Mock };
+  readonly fresh: jest.Mock;
 }
 
 const opened: Served[] = [];
@@ -44,8 +45,9 @@ async function serve(
     newestCommit: jest.fn(() => Promise.resolve(1)),
     reconcile: jest.fn(() => Promise.resolve({ reason: 'a reason' })),
   };
+  const fresh = jest.fn(() => Promise.resolve('{"version":1}'));
   const figures = {
-    fresh: () => Promise.resolve('{"version":1}'),
+    fresh,
     now: () => '{"version":1}',
     latency: () => '{"points":[]}',
     ready: () => ({ ready, reasons: ready ? [] : [{ code: 'JOINING', message: 'not yet' }] }),
@@ -58,7 +60,7 @@ async function serve(
   };
   const pages = openPages({ figures, reads, dashboard, orders, values });
   const server = await startServer({ host: '127.0.0.1', port: 0, token, routes: pages.routes });
-  const served = { server, pages, reads, dashboard, orders };
+  const served = { server, pages, reads, dashboard, orders, fresh };
   opened.push(served);
   return served;
 }
@@ -240,6 +242,14 @@ test('many viewers with one filter cost one query', async () => {
   expect(new Set(await Promise.all(all)).size).toBe(1);
   expect(reads.changes.mock.calls.length).toBeLessThanOrEqual(2);
   expect(pages.counts().queries).toBe(reads.changes.mock.calls.length);
+});
+
+test('the status is made once for all who ask for it at the same moment', async () => {
+  const { server, fresh } = await serve();
+  const ask = () => fetch(`${server.address}/status.json`).then((answer) => answer.json());
+  const all = await Promise.all(Array.from({ length: 50 }, ask));
+  for (const one of all) expect(one).toEqual({ version: 1 });
+  expect(fresh.mock.calls.length).toBeLessThan(25);
 });
 
 test.each([
