@@ -2,7 +2,7 @@
 import tseslint from 'typescript-eslint';
 
 const PURE = [
-  'src/{model,errors,events,event-words,config/patterns,config/forms,connector-modes,column-rules,override-type,repeated-name}.ts',
+  'src/{model,errors,events,event-words,event-guide,config/patterns,config/forms,connector-modes,column-rules,override-type,repeated-name}.ts',
   'src/{debezium,plan}/**/*.ts',
   'src/clickhouse/{byte-stream,column*,native,ddl,ddl-history,mirror-layout,mirror-type,quote,change-expression,low-cardinality}.ts',
   'src/kafka/{offsets,record-batch}.ts',
