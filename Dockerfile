@@ -12,7 +12,8 @@ RUN node_modules/.bin/tsc -p stack/compose/tsconfig.service.json
 FROM node:24.21.0-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm install --no-save --omit=dev --omit=optional --ignore-scripts
+# Our own optional packages are the parts of the local stack. Those of lz4-napi and snappy are their native code: without it nothing starts.
+RUN npm pkg delete optionalDependencies && npm install --no-save --omit=dev --ignore-scripts
 
 FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production

@@ -1,6 +1,8 @@
 /** What is in deploy/ and in the Dockerfile agrees with the settings, the exit codes and the deadlines that exist. */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { exitCodeOf } from '../../src/cli/failure';
 import { loadConfig } from '../../src/config';
@@ -124,6 +126,29 @@ describe('deploy/debezium-clickhouse.service', () => {
     expect(text.match(/^\[\w+\]$/gm)).toEqual(['[Unit]', '[Service]', '[Install]']);
   });
 
+  /** What systemd itself finds in a unit. Only what is said of this unit counts: the machine's others may have faults of their own. */
+  const verified = (unit: string): string[] => {
+    const folder = mkdtempSync(join(tmpdir(), 'unit-'));
+    try {
+      const file = join(folder, 'debezium-clickhouse.service');
+      writeFileSync(file, unit.replace('/usr/bin/node', process.execPath));
+      const { stdout, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' });
+      return `${stdout}${stderr}`.split('\n').filter((line) => line.includes('debezium-clickhouse.service'));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+  const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
+  if (!hasSystemd)
+    process.stderr.write('SKIPPED, because there is no systemd-analyze: what systemd says of the unit\n');
+
+  (hasSystemd ? test : test.skip)('has nothing that systemd finds fault with', () => {
+    expect(verified(text)).toEqual([]);
+    // It does find: a name that it does not know, a value that cannot be.
+    expect(verified(text.replace('UMask=0077', 'UMsk=0077')).join()).toContain('UMsk');
+    expect(verified(text.replace('Restart=on-failure', 'Restart=sometimes')).join()).toContain('sometimes');
+  });
+
   test('sets only settings that exist, its secrets from credentials that it loads', () => {
     const set = values('Environment').map((one) => one.split('=') as [string, string]);
     expect(set.map(([name]) => name).filter((name) => name !== 'NODE_ENV' && !isSetting(name))).toEqual([]);
@@ -163,6 +188,38 @@ describe('deploy/debezium-clickhouse.service', () => {
 
 describe('the Dockerfile', () => {
   const text = read('Dockerfile');
+
+  test('copies what is there, from stages that are there, and starts what it has built', () => {
+    const copies = [...text.matchAll(/^COPY (?:--from=(\w+) )?(.+) (\S+)$/gm)];
+    expect(copies.length).toBeGreaterThan(8);
+    const stages = [...text.matchAll(/^FROM \S+ AS (\w+)$/gm)].map(([, name]) => name);
+    for (const [, stage, sources = ''] of copies)
+      if (stage !== undefined) expect(stages).toContain(stage);
+      else expect([sources, sources.split(' ').filter((path) => !existsSync(path))]).toEqual([sources, []]);
+    // The context holds what .dockerignore lets through, and nothing else.
+    const [first, ...allowed] = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    expect(first).toBe('*');
+    const sent = (path: string): boolean => allowed.some((one) => `${path}/`.startsWith(`${one.slice(1)}/`));
+    const all = copies.flatMap(([, stage, sources = '']) => (stage === undefined ? sources.split(' ') : []));
+    expect(all.filter((path) => !sent(path.replace(/\/$/, '')))).toEqual([]);
+    expect(text).toMatch(/^ENTRYPOINT \["node", "dist\/src\/main\.js"\]$/m);
+  });
+
+  test('ships the native code of the packages that need it, and none of the parts of the local stack', () => {
+    type Package = Record<'dependencies' | 'optionalDependencies', Record<string, string> | undefined>;
+    const packageOf = (path: string): Package => JSON.parse(read(`${path}/package.json`)) as Package;
+    const own = packageOf('.');
+    const native = Object.keys(own.dependencies ?? {}).filter(
+      (name) => packageOf(`node_modules/${name}`).optionalDependencies !== undefined,
+    );
+    expect(native).toEqual(expect.arrayContaining(['lz4-napi', 'snappy']));
+    expect(Object.keys(own.optionalDependencies ?? {})).toContain('chdb');
+    const [, shipped = ''] = /^FROM \S+ AS packages$([^]*?)^FROM/m.exec(text) ?? [];
+    expect(shipped).toContain('npm pkg delete optionalDependencies && npm install');
+    expect(shipped).not.toContain('--omit=optional');
+  });
 
   test('runs as a user without rights, stops by SIGTERM, and has a probe that exists', () => {
     expect(text).toMatch(/^USER node$/m);
