@@ -197,7 +197,18 @@ describe('check', () => {
         'view-name-taken',
       ].sort(),
     );
+    expect(ids(found).length).toBeGreaterThanOrEqual(20);
     expect(found.filter(({ mend }) => mend.by === 'hand')).toEqual([]);
+    // What a person reads is what is run below: the line behind the prompt, with nothing to fill in.
+    const { stdout } = await world.command(['check'], commands.env);
+    const prompts = { shell: '$', psql: 'postgres=#', clickhouse: 'clickhouse :)', hand: '→' } as const;
+    const printed = new Set(stdout.split('\n').map((line) => line.trim()));
+    const told = found.filter(({ severity }) => severity !== 'notice');
+    expect(told.length).toBeGreaterThanOrEqual(20);
+    for (const { mend } of told) {
+      expect(printed).toContain(`${prompts[mend.by]} ${mend.run}`);
+      expect(mend.run).not.toMatch(/<[^>]+>|…|\n/);
+    }
   });
 
   scenario(

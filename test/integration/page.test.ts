@@ -216,6 +216,7 @@ describe('the live page', () => {
         await history.focus();
         await page.keyboard.press('Enter');
         await page.locator('#history-list .change').nth(1).waitFor();
+        if (screenshots !== undefined) await takeScreenshots(page, screenshots, 'history');
         await page.keyboard.press('Escape');
         await page.locator('#history').waitFor({ state: 'hidden' });
         // Filters.
@@ -337,7 +338,10 @@ describe('the live page', () => {
       await page.locator('#order-said', { hasText: 'not the token' }).waitFor();
       expect((await status()).paused).toEqual([]);
       await page.fill('#order-token', TOKEN);
-      if (screenshots !== undefined) await page.screenshot({ path: `${screenshots}/page-pause.png` });
+      if (screenshots !== undefined) {
+        await takeScreenshots(page, screenshots, 'pause');
+        await page.focus('#order-token');
+      }
       await page.keyboard.press('Enter');
       await page.locator('#paused', { hasText: world.topic('user_logins') }).waitFor({ timeout: 30_000 });
       await page.locator('#order').waitFor({ state: 'hidden', timeout: 30_000 });
@@ -481,18 +485,27 @@ async function openPage(address: string): Promise<{ browser: Browser; page: Page
   return { browser, page, complaints };
 }
 
-async function takeScreenshots(page: Page, folder: string, name: 'page' | 'dashboard'): Promise<void> {
+/** Each size in light and dark. A dialog is open over its page, where no field can be chosen. */
+async function takeScreenshots(
+  page: Page,
+  folder: string,
+  name: 'page' | 'dashboard' | 'history' | 'pause',
+): Promise<void> {
   mkdirSync(folder, { recursive: true });
+  const isWhole = name === 'page' || name === 'dashboard';
+  const { width: before, height: high } = page.viewportSize() ?? { width: 1280, height: 900 };
   for (const [size, width, height] of [
     ['desktop', 1280, 900],
     ['phone', 390, 844],
   ] as const) {
     await page.setViewportSize({ width, height });
     for (const theme of ['light', 'dark'] as const) {
-      await page.selectOption('#theme', theme);
-      await page.evaluate('scrollTo(0, 0)');
+      if (isWhole) await page.selectOption('#theme', theme);
+      else await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`);
+      if (isWhole) await page.evaluate('scrollTo(0, 0)');
       await page.waitForTimeout(500);
-      await page.screenshot({ path: `${folder}/${name}-${size}-${theme}.png`, fullPage: size === 'desktop' });
+      await page.screenshot({ path: `${folder}/${name}-${size}-${theme}.png`, fullPage: isWhole });
     }
   }
+  await page.setViewportSize({ width: before, height: high });
 }
