@@ -9,7 +9,7 @@ import type { PartState } from './state';
 
 const POLL_MS = 100;
 /** Until a part must answer. The slowest, Connect, takes 5 s on two cores; a busy machine gets much more. */
-export const READY_MS = 90_000;
+export const READY_MS = 180_000;
 
 export interface PartRun {
   readonly part: Part;
