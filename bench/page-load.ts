@@ -1,30 +1,76 @@
 /**
- * `make bench-page`: what viewers of the live page cost the pipeline. The same drain in turn with nobody looking, and with
- * VIEWERS=300 viewers, STUCK=30 that do not read, and QUESTIONS=50 for changes each second. CHANGES and REPEAT as for bench.
+ * `make bench-page`: what viewers of the live page cost the pipeline. In turns with nobody looking and with VIEWERS=300
+ * viewers and STUCK=30 that do not read: the drain of CHANGES=500000, and RATE=1000 changes a second for SECONDS=10, each
+ * REPEAT=3 times; PART=drain,steady.
  */
-import { spawn } from 'node:child_process';
 import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import Table from 'cli-table3';
-import { projectRoot } from '../stack/project-root';
-import { openBenchParts } from './bench-parts';
-import { numberSetting, say } from './bench-settings';
+import { openBenchParts, type BenchParts } from './bench-parts';
+import { choiceSetting, numberSetting, say } from './bench-settings';
 import { measure, type Contender, type Measured } from './contender';
 import { startService } from './contender-ours';
+import { startViewers, type Seen } from './page-audience';
+import type { Compared, PageResult } from './page-result';
 import { commitName, machineName, writeResult } from './report';
 import { spreadOf } from './statistics';
+import { runRate, withSteadyService, type RateResult } from './steady';
 import { ensureTopic } from './topics';
 
-type Audience = 'nobody looks' | 'viewers';
-
-/** What the viewers saw. */
-interface Seen {
-  readonly events: number;
-  readonly answers: number;
-  readonly cut: number;
+/** The same with nobody looking and with viewers, one right after the other. */
+interface Pair<T> {
+  readonly alone: T;
+  readonly watched: T;
+  readonly seen: Seen;
 }
 
-function contender(audience: Audience, onSeen: (seen: Seen) => void): Contender {
+/** Runs both, the one or the other first by turns. */
+async function inTurns<T>(
+  repeat: number,
+  run: (audience: 'alone' | 'watched') => Promise<{ of: T; seen: Seen | null }>,
+): Promise<Pair<T>[]> {
+  const pairs: Pair<T>[] = [];
+  for (let repetition = 0; repetition < repeat; repetition++) {
+    const first = repetition % 2 === 0 ? await run('alone') : await run('watched');
+    const second = repetition % 2 === 0 ? await run('watched') : await run('alone');
+    const [alone, watched] = repetition % 2 === 0 ? [first, second] : [second, first];
+    if (watched.seen === null) throw new Error('the viewers saw nothing: no page was served');
+    pairs.push({ alone: alone.of, watched: watched.of, seen: watched.seen });
+  }
+  return pairs;
+}
+
+function compare<T>(pairs: readonly Pair<T>[], figure: string, unit: string, of: (run: T) => number): Compared {
+  return {
+    figure,
+    unit,
+    alone: spreadOf(pairs.map(({ alone }) => of(alone))),
+    watched: spreadOf(pairs.map(({ watched }) => of(watched))),
+    ratio: spreadOf(pairs.map(({ alone, watched }) => of(watched) / of(alone))),
+  };
+}
+
+async function drained(parts: BenchParts, repeat: number): Promise<PageResult> {
+  const topic = await ensureTopic(parts, { wire: 'json', changes: numberSetting('CHANGES', 500_000) }, say);
+  const pairs = await inTurns<Measured>(repeat, async (audience) => {
+    const saw: { seen: Seen | null } = { seen: null };
+    const of = await measure(
+      drain(audience, (seen) => (saw.seen = seen)),
+      parts,
+      topic,
+    );
+    say(`  drain, ${audience}: ${of.seconds.toFixed(2)} s, ${of.cpu.consumer.toFixed(1)} s of CPU`);
+    return { of, seen: saw.seen };
+  });
+  const cost = pairs.map(({ alone, watched }) => (watched.cpu.consumer - alone.cpu.consumer) / watched.seconds);
+  return result(pairs, cost, `a drain of ${topic.changes.toLocaleString('en')} changes`, [
+    compare(pairs, 'time', 's', ({ seconds }) => seconds),
+    compare(pairs, 'CPU of the service', 's', ({ cpu }) => cpu.consumer),
+    compare(pairs, 'CPU of ClickHouse', 's', ({ cpu }) => cpu.clickhouse),
+    compare(pairs, 'memory of the service', 'MiB', ({ consumerPeakRss }) => consumerPeakRss / 2 ** 20),
+  ]);
+}
+
+function drain(audience: 'alone' | 'watched', onSeen: (seen: Seen | null) => void): Contender {
   return {
     name: 'ours',
     prepare: () => Promise.resolve(),
@@ -37,7 +83,7 @@ function contender(audience: Audience, onSeen: (seen: Seen) => void): Contender 
         HTTP_PORT: String(port),
         PAGE_VALUES: 'true',
       });
-      if (audience === 'nobody looks') return service;
+      if (audience === 'alone') return service;
       const viewers = startViewers(`http://127.0.0.1:${port}`);
       let left: Promise<void> | null = null;
       const leave = (): Promise<void> => (left ??= viewers.stop().then(onSeen));
@@ -46,22 +92,47 @@ function contender(audience: Audience, onSeen: (seen: Seen) => void): Contender 
   };
 }
 
-function startViewers(page: string): { stop(): Promise<Seen> } {
-  const loader = join(projectRoot(), 'test', 'unit', 'cli-typescript.cjs');
-  const child = spawn(process.execPath, ['-r', loader, join(projectRoot(), 'bench', 'page-viewers.ts')], {
-    env: { ...process.env, PAGE: page },
-    stdio: ['ignore', 'pipe', 'inherit'],
+async function steady(parts: BenchParts, repeat: number): Promise<PageResult> {
+  const rate = numberSetting('RATE', 1_000);
+  const seconds = numberSetting('SECONDS', 10);
+  const port = await freePort();
+  const pairs: Pair<RateResult>[] = [];
+  await withSteadyService(parts, { HTTP_PORT: String(port), PAGE_VALUES: 'true' }, async (service) => {
+    // The first seconds are warmer than none, and count for nobody.
+    await runRate(parts, service, { rate, seconds: 3 });
+    const run = async (audience: 'alone' | 'watched'): Promise<{ of: RateResult; seen: Seen | null }> => {
+      const viewers = audience === 'watched' ? startViewers(`http://127.0.0.1:${port}`) : null;
+      const of = await runRate(parts, service, { rate, seconds });
+      const seen = (await viewers?.stop()) ?? null;
+      const { p50, p99 } = of.stages['commit to view'];
+      say(
+        `  steady, ${audience}: ${p50.toFixed(0)} ms, 99 % ${p99.toFixed(0)} ms, ${percent(of.serviceCpu)} of a core`,
+      );
+      return { of, seen };
+    };
+    pairs.push(...(await inTurns(repeat, run)));
   });
-  let said = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  return {
-    async stop() {
-      child.kill('SIGTERM');
-      await ended;
-      return said === '' ? { events: 0, answers: 0, cut: 0 } : (JSON.parse(said) as Seen);
-    },
-  };
+  const cost = pairs.map(({ alone, watched }) => watched.serviceCpu - alone.serviceCpu);
+  return result(pairs, cost, `${rate} changes a second for ${seconds} s`, [
+    compare(pairs, 'commit to view, median', 'ms', ({ stages }) => stages['commit to view'].p50),
+    compare(pairs, 'commit to view, 99 %', 'ms', ({ stages }) => stages['commit to view'].p99),
+    compare(pairs, 'CPU of the service', '% of a core', ({ serviceCpu }) => serviceCpu * 100),
+  ]);
+}
+
+function result<T>(
+  pairs: readonly Pair<T>[],
+  costs: readonly number[],
+  of: string,
+  compared: readonly Compared[],
+): PageResult {
+  const seen = pairs.map((pair) => pair.seen);
+  const facts = { machine: machineName(), commit: commitName(), repeat: pairs.length };
+  return { ...facts, of, compared, cost: spreadOf(costs), seen };
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`;
 }
 
 function freePort(): Promise<number> {
@@ -75,56 +146,42 @@ function freePort(): Promise<number> {
   });
 }
 
-async function main(): Promise<void> {
-  const changes = numberSetting('CHANGES', 500_000);
-  const repeat = numberSetting('REPEAT', 3);
-  const parts = await openBenchParts(say);
-  try {
-    const topic = await ensureTopic(parts, { wire: 'json', changes }, say);
-    const runs: { audience: Audience; run: Measured }[] = [];
-    const seen: Seen[] = [];
-    for (let repetition = 0; repetition < repeat; repetition++) {
-      const order: Audience[] = repetition % 2 === 0 ? ['nobody looks', 'viewers'] : ['viewers', 'nobody looks'];
-      for (const audience of order) {
-        const run = await measure(
-          contender(audience, (one) => seen.push(one)),
-          parts,
-          topic,
-        );
-        say(
-          `  ${repetition + 1}/${repeat} ${audience}: ${run.seconds.toFixed(2)} s, ${run.cpu.consumer.toFixed(1)} s CPU`,
-        );
-        runs.push({ audience, run });
-      }
-    }
-    say(loadTable(runs));
-    for (const one of seen)
-      say(`  the viewers got ${one.events} events and ${one.answers} answers; ${one.cut} were cut off`);
+function show({ of, compared, cost, seen }: PageResult): void {
+  const table = new Table({
+    head: [of, '', 'nobody looks', 'viewers', 'ratio', 'least – most'],
+    style: { head: [], border: [] },
+  });
+  for (const { figure, unit, alone, watched, ratio } of compared) {
+    const [without, withThem] = [alone, watched].map(({ median }) => median.toFixed(1));
+    const spread = `${ratio.least.toFixed(2)} – ${ratio.most.toFixed(2)}`;
+    table.push([figure, unit, without, withThem, ratio.median.toFixed(2), spread]);
+  }
+  say(table.toString());
+  say(
+    `  while they look the viewers cost the service ${percent(cost.median)} of a core (${percent(cost.least)} – ${percent(cost.most)})`,
+  );
+  for (const one of seen) {
+    const each = (count: number): string => (count / one.seconds).toFixed(0);
     say(
-      writeResult('page-load', { kind: 'page-load', machine: machineName(), commit: commitName(), topic, seen, runs }),
+      `  viewers, each second: ${each(one.events)} events, ${each(one.answers)} answers, ${each(one.refused)} refused, ` +
+        `${(one.bytes / one.seconds / 1e6).toFixed(1)} MB; ${one.cut} cut off; their own CPU ${percent(one.cpuSeconds / one.seconds)} of a core`,
     );
-  } finally {
-    await parts.close();
   }
 }
 
-function loadTable(runs: readonly { audience: Audience; run: Measured }[]): string {
-  const table = new Table({
-    head: ['', 'drain s', 'least–most', 'service CPU s', 'service MiB'],
-    style: { head: [], border: [] },
-  });
-  for (const audience of ['nobody looks', 'viewers'] as const) {
-    const of = runs.filter((one) => one.audience === audience).map(({ run }) => run);
-    const seconds = spreadOf(of.map((run) => run.seconds));
-    table.push([
-      audience,
-      seconds.median.toFixed(2),
-      `${seconds.least.toFixed(2)}–${seconds.most.toFixed(2)}`,
-      spreadOf(of.map((run) => run.cpu.consumer)).median.toFixed(2),
-      Math.round(Math.max(...of.map((run) => run.consumerPeakRss)) / 2 ** 20),
-    ]);
+async function main(): Promise<void> {
+  const repeat = numberSetting('REPEAT', 3);
+  const chosen = choiceSetting('PART', ['drain', 'steady']);
+  const parts = await openBenchParts(say);
+  try {
+    for (const part of chosen) {
+      const found = await (part === 'drain' ? drained : steady)(parts, repeat);
+      show(found);
+      say(writeResult(`page-${part}`, { kind: `page-${part}`, ...found }));
+    }
+  } finally {
+    await parts.close();
   }
-  return table.toString();
 }
 
 void main().catch((error: unknown) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../stack/project-root';
 import { RESULTS_DIR } from './bench-settings';
 import type { Point } from './cost-point';
+import type { PageResult } from './page-result';
 import { drainPicture } from './picture';
 import type { DrainResult } from './report';
 import { spreadOf } from './statistics';
@@ -92,6 +93,25 @@ function cost(result: Measured & { readonly points: readonly Point[] }): string 
   return `${where(result)}\n\n${table(head, rows)}`;
 }
 
+function viewers(results: readonly PageResult[]): string {
+  const parts = results.map((result) => {
+    const rows = result.compared.map(({ figure, unit, alone, watched, ratio }) => [
+      `${figure}, ${unit}`,
+      alone.median.toFixed(1),
+      watched.median.toFixed(1),
+      `${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)} – ${ratio.most.toFixed(2)})`,
+    ]);
+    const each = (of: (one: PageResult['seen'][number]) => number): string =>
+      whole(spreadOf(result.seen.map((one) => of(one) / one.seconds)).median);
+    const saw = `Each second the viewers got ${each(({ events }) => events)} events and ${each(({ answers }) => answers)} answers, ${each(({ bytes }) => bytes / 1_000)} kB.`;
+    const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+    const cost = `While they looked the service used ${percent(result.cost.median)} of a core more (${percent(result.cost.least)} – ${percent(result.cost.most)}).`;
+    const head = [result.of, 'nobody looks', 'viewers', 'ratio of each pair'];
+    return `${table(head, rows)}\n\n${result.repeat} pairs of runs. ${saw} ${cost} ${where(result)}`;
+  });
+  return parts.join('\n\n');
+}
+
 function main(): void {
   const path = join(projectRoot(), 'docs', 'benchmarks.md');
   let page = readFileSync(path, 'utf8');
@@ -114,6 +134,8 @@ function main(): void {
   fill('wires', otherWires.length === 0 ? null : wires(otherWires));
   fill('latency', of('latency', latency));
   fill('cost', of('cost', cost));
+  const watched = ['page-drain', 'page-steady'].flatMap((kind) => newest<PageResult>(kind) ?? []);
+  fill('viewers', watched.length === 0 ? null : viewers(watched));
   writeFileSync(path, page);
   const drained = newest<DrainResult>('drain-json');
   if (drained !== null) writeFileSync(join(projectRoot(), 'docs', 'benchmarks.svg'), drainPicture(drained));

@@ -108,8 +108,8 @@ async function makeTopic(
   return countTopic(env.KAFKA_BROKERS, { wire, prefix, rows: Number(left?.n) });
 }
 
-/** What a run left that was interrupted. */
-async function removeTopics(brokers: string, prefix: string): Promise<void> {
+/** What an earlier run left. */
+export async function removeTopics(brokers: string, prefix: string): Promise<void> {
   const options = readerOptions(brokers);
   const requests = adminRequests(
     createKafka(options, () => undefined),
@@ -138,22 +138,27 @@ async function slotIsActive({ postgres }: BenchParts, slot: string): Promise<boo
 async function countTopic(brokers: string, of: Pick<BenchTopic, 'wire' | 'prefix' | 'rows'>): Promise<BenchTopic> {
   const topic = `${of.prefix}.public.${TABLE}`;
   const reader = openReader(readerOptions(brokers));
-  const bounds = await reader.bounds(topic);
   let changes = 0;
   let records = 0;
   let bytes = 0;
-  await reader.read(
-    bounds.map(({ partition, low, high }) => ({ topic, partition, from: low, to: high })),
-    ({ value }) => {
-      records++;
-      if (value.length > 0) changes++;
-      bytes += value.length;
-      return 'go on';
-    },
-    new AbortController().signal,
-  );
-  await reader.close();
-  return { ...of, topic, partitions: bounds.length, changes, records, averageBytes: Math.round(bytes / changes) };
+  let partitions = 0;
+  try {
+    const bounds = await reader.bounds(topic);
+    partitions = bounds.length;
+    await reader.read(
+      bounds.map(({ partition, low, high }) => ({ topic, partition, from: low, to: high })),
+      ({ value }) => {
+        records++;
+        if (value.length > 0) changes++;
+        bytes += value.length;
+        return 'go on';
+      },
+      new AbortController().signal,
+    );
+  } finally {
+    await reader.close();
+  }
+  return { ...of, topic, partitions, changes, records, averageBytes: Math.round(bytes / changes) };
 }
 
 export function readerOptions(brokers: string): Parameters<typeof openReader>[0] {
