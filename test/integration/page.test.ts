@@ -229,6 +229,7 @@ describe('the live page', () => {
         await page.locator('.chart canvas').first().waitFor();
         await page.selectOption('#filter-table', '');
         await page.selectOption('#filter-op', '');
+        await fitsOnAPhone(page);
         if (screenshots !== undefined) await takeScreenshots(page, screenshots, 'page');
         expect(complaints).toEqual([]);
       } finally {
@@ -282,6 +283,7 @@ describe('the live page', () => {
       // A change made now is on the screen with the time that it took.
       await world.sql(`INSERT INTO user_logins (username, event_type) VALUES ('somebody', 'signup')`);
       await page.locator('#screen', { hasText: /^[\d.]+ m?s$/ }).waitFor({ timeout: 20_000 });
+      await fitsOnAPhone(page);
       if (screenshots !== undefined) await takeScreenshots(page, screenshots, 'dashboard');
       expect(complaints).toEqual([]);
     } finally {
@@ -483,6 +485,14 @@ async function openPage(address: string): Promise<{ browser: Browser; page: Page
   page.on('pageerror', (error) => complaints.push(String(error)));
   await page.goto(address);
   return { browser, page, complaints };
+}
+
+/** What is wider scrolls within itself; the page does not. */
+async function fitsOnAPhone(page: Page): Promise<void> {
+  const before = page.viewportSize() ?? { width: 1280, height: 900 };
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+  await page.setViewportSize(before);
 }
 
 /** Each size in light and dark. A dialog is open over its page, where no field can be chosen. */
