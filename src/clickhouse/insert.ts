@@ -36,8 +36,13 @@ export interface GuardedInsert {
   readonly token: string;
 }
 
-/** Keeps a block in one part: far above any block's rows and bytes. */
+/**
+ * Keeps a block in one part: far above any block's rows and bytes. Rows that take each other away are left to the
+ * background's merges: folding each block before it is written cost more than half of the insert (measured on 26.7.2: 1.7
+ * of 2.1 s of CPU for 1.2 million rows), and `FINAL` reads a part that is not folded as well.
+ */
 const ONE_PART = {
+  optimize_on_insert: 0 as const,
   max_insert_block_size: '16777216',
   min_insert_block_size_rows: '16777216',
   min_insert_block_size_bytes: '2147483648',

@@ -1,7 +1,8 @@
 /** Work of a partition's owner beside its blocks: it is done between two of them, one after the other. */
 import { ServiceError } from '../errors';
 import type { TopicPartition } from '../model';
-import { Reassign, type BlockWriter, type Past } from './write-block';
+import type { Past } from './prepare';
+import { Reassign, type BlockWriter } from './write-block';
 
 /** What such work stands on. Nothing else of this partition is written meanwhile. */
 export interface BetweenBlocks {

@@ -30,7 +30,8 @@ const LONGEST_FILL_MS = 1_000;
 /**
  * At least `blockAgeMs` between two blocks of a partition, and the longer the more partitions change at once: 200 of
  * them get a block each 200 / BLOCKS_PER_SECOND seconds. A change after a pause longer than that does not wait at all.
- * While the partition is behind, its blocks are filled: who is behind by a million changes is not helped by freshness.
+ * While the partition is behind, its blocks are filled: who is behind by a million changes is not helped by freshness. Not
+ * the first one, so that ClickHouse begins while the second is gathered.
  */
 export function createPace(blockAgeMs: number): Pace {
   const cuts = new Map<string, number>();
@@ -49,7 +50,8 @@ export function createPace(blockAgeMs: number): Pace {
     },
     dueAt({ lastCut, since, behind }, now) {
       const byAge = lastCut + ageMs(now);
-      return behind > FEW_RECORDS ? Math.max(byAge, since + LONGEST_FILL_MS) : byAge;
+      const isFilled = behind > FEW_RECORDS && lastCut > -Infinity;
+      return isFilled ? Math.max(byAge, since + LONGEST_FILL_MS) : byAge;
     },
   };
 }

@@ -10,12 +10,14 @@ import { createBell } from './bell';
 import { createWorkQueue, type Work } from './between-blocks';
 import { eachBlockOfChanges } from './expired';
 import { createFeed } from './feed';
-import type { Idleness } from './idleness';
+import { createIdleness, type Idleness } from './idleness';
 import { createPace, type Pace } from './pace';
 import { patiently } from './patience';
 import type { DeliveryLimits, DeliveryPorts } from './ports';
+import { createReadAhead, type ReadAhead, type Taken } from './read-ahead';
 import type { ReplayRun } from './replay-run';
-import { createBlockWriter, Reassign, type BlockWriter, type Past } from './write-block';
+import type { Past } from './prepare';
+import { createBlockWriter, Reassign, type BlockWriter } from './write-block';
 
 export interface PartitionOptions {
   readonly of: TopicPartition;
@@ -57,8 +59,6 @@ export interface PartitionDelivery {
 }
 
 const LONGEST_PAUSE_MS = 15_000;
-/** How often a delivery with nothing to do looks whether its epoch is over. */
-const LOOK_MS = 1_000;
 
 export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   const { of, epoch, ports, limits, remake } = options;
@@ -69,6 +69,8 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     draining: boolean;
     mustReassign: boolean;
     mustRewind: boolean;
+    /** Of the assignment under way. */
+    readAhead: ReadAhead | null;
     /** Records that Kafka held beyond the last chunk. */
     behind: number;
     /** When the first record arrived that no block was cut with; -1: there is none. */
@@ -77,6 +79,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     gatheringSince: -1,
     behind: 0,
     gatherer: null,
+    readAhead: null,
     draining: false,
     mustReassign: false,
     mustRewind: false,
@@ -95,6 +98,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       const { gatherer } = state;
       if (gatherer !== null && state.gatheringSince < 0 && (gatherer.hasFull || gatherer.hasOpen))
         state.gatheringSince = performance.now();
+      state.readAhead?.fed();
       bell.ring();
     },
     room: () => room.heard(),
@@ -134,6 +138,8 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
   /** Forgets what was taken, and looks at everything anew. */
   const letGo = (): void => {
     state.gatherer = null;
+    state.readAhead?.letGo();
+    state.readAhead = null;
     state.gatheringSince = -1;
     state.mustReassign = false;
     state.mustRewind = false;
@@ -162,39 +168,60 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       redoEnd: beginning.redo?.end ?? null,
     });
     const writer = createBlockWriter({ of, epoch, target: beginning.target, ports, limits, signal, remake });
+    const readAhead = createReadAhead(() => noted(gatherer.takeFull()), writer.prepareAhead);
     state.gatherer = gatherer;
+    state.readAhead = readAhead;
     ports.emit({ tag: 'partition-assigned', ...of, start: beginning.from, how: START_HOW[beginning.how] });
     if (state.draining) return;
-    await writeAll(beginning, gatherer, writer, onBlock);
+    await writeAll(beginning, { gatherer, writer, readAhead }, onBlock);
   };
 
   /** Block after block until the epoch ends or the delivery is drained. */
   const writeAll = async (
     beginning: Beginning,
-    gatherer: Gatherer,
-    writer: BlockWriter,
+    { gatherer, writer, readAhead }: { gatherer: Gatherer; writer: BlockWriter; readAhead: ReadAhead },
     onBlock: () => void,
   ): Promise<void> => {
     let past: Past = beginning;
     let { redo } = beginning;
     let lastCut = -Infinity;
-    const idle = createIdleness(beginning, gatherer, writer);
+    const idle = createIdleness({
+      of,
+      from: beginning.from,
+      isOurs: beginning.how === 'ours',
+      gatherer,
+      writer,
+      ports,
+      idleCommitMs: limits.idleCommitMs,
+      isDraining: () => state.draining,
+      bell,
+      onAcknowledged: (offset) => {
+        options.replay()?.passed(of, offset, []);
+        reportSkipped(gatherer);
+      },
+    });
     const fetching = createFetching(gatherer);
-    while (isCurrent()) {
+    /** An announced block is written again within its bounds before anything else. */
+    const between = async (): Promise<void> => {
       fetching.follow();
       if (state.mustReassign) throw new Reassign();
-      // An announced block is written again within its bounds before anything else.
-      if (state.mustRewind && redo === null) await rewind(idle, writer);
-      if (work.waiting && redo === null) past = await doWork(idle, writer, past);
-      const block = nextBlock(gatherer, lastCut);
+      if (redo !== null) return;
+      if (state.mustRewind) await rewind(idle, writer);
+      if (!work.waiting) return;
+      await readAhead.spoil();
+      past = await doWork(idle, writer, past);
+    };
+    while (isCurrent()) {
+      await between();
+      const { block, ahead } = await takeBlock(gatherer, readAhead, lastCut);
       if (block === null) {
-        if (await idle.spend(lastCut)) return;
+        if (await idle.spend(dueAt(lastCut))) return;
         await lookAtTarget(beginning.target, gatherer);
         continue;
       }
       lastCut = performance.now();
       if (!block.empty || redo !== null) {
-        past = await writer.write(block, past, redo);
+        past = await writer.write(block, past, { redo, ahead, onAnnounced: readAhead.begin });
         idle.announced(block.end);
       }
       redo = null;
@@ -240,62 +267,30 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
     throw new Reassign();
   };
 
-  /** The time without a block: what was taken is acknowledged after a while, and before a drained delivery ends. */
-  const createIdleness = (beginning: Beginning, gatherer: Gatherer, writer: BlockWriter): Idleness => {
-    let acknowledged = beginning.how === 'ours' ? beginning.from : -1;
-    let since = performance.now();
-    let unacknowledged: number | null = null;
-    const acknowledge = async (): Promise<void> => {
-      const { position } = gatherer;
-      await writer.acknowledge(position);
-      gatherer.rest();
-      ports.emit({ tag: 'position-acknowledged', ...of, offset: position });
-      acknowledged = position;
-      unacknowledged = null;
-      options.replay()?.passed(of, position, []);
-      since = performance.now();
-      reportSkipped(gatherer);
-    };
-    return {
-      begin: () => (since = performance.now()),
-      announced: (end) => (unacknowledged = end),
-      settled: () => unacknowledged ?? Math.max(acknowledged, beginning.from),
-      acknowledged(end) {
-        acknowledged = end;
-        unacknowledged = null;
-      },
-      unacknowledged: () => unacknowledged,
-      async spend(lastCut) {
-        // What is gathered and in no block yet, because the block may wait for more, is not written.
-        const written = !gatherer.redoing && !gatherer.hasOpen && !gatherer.hasFull;
-        const behind = written && gatherer.position > acknowledged && ports.log.canCommit();
-        const forCommit = behind ? since + limits.idleCommitMs - performance.now() : LOOK_MS;
-        if (behind && (state.draining || forCommit <= 0)) {
-          await acknowledge();
-          return false;
-        }
-        if (state.draining) return true;
-        const forBlock = gatherer.hasOpen ? dueAt(lastCut) - performance.now() : LOOK_MS;
-        await bell.rest(Math.max(1, Math.min(forBlock, forCommit)));
-        return false;
-      },
-    };
-  };
-
   const dueAt = (lastCut: number): number =>
     pace.dueAt({ lastCut, since: state.gatheringSince, behind: state.behind }, performance.now());
 
-  /** A full block at once; the open one when its age allows, so that the first change after a pause does not wait. */
-  const nextBlock = (gatherer: Gatherer, lastCut: number): ChangeBlock | null => {
+  /** What was taken ahead; else a full block at once, or the open one when its age allows, so that the first change after a pause does not wait. */
+  const takeBlock = async (
+    gatherer: Gatherer,
+    readAhead: ReadAhead,
+    lastCut: number,
+  ): Promise<Taken | { readonly block: null; readonly ahead: null }> => {
+    const taken = await readAhead.next();
     const mayCut = state.draining || performance.now() >= dueAt(lastCut);
-    const block = gatherer.takeFull() ?? (mayCut ? gatherer.takeOpen() : null);
+    const block = taken?.block ?? noted(gatherer.takeFull() ?? (mayCut ? gatherer.takeOpen() : null));
     if (!gatherer.hasFull) room.ring();
-    if (block !== null) {
-      const now = performance.now();
-      pace.cut(`${of.partition}@${of.topic}`, now);
-      block.waitedMs = state.gatheringSince < 0 ? 0 : now - state.gatheringSince;
-      state.gatheringSince = gatherer.hasFull || gatherer.hasOpen ? now : -1;
-    }
+    return block === null ? { block, ahead: null } : { block, ahead: taken?.ahead ?? null };
+  };
+
+  /** A block was cut: what the next one's age and the pace count from. */
+  const noted = (block: ChangeBlock | null): ChangeBlock | null => {
+    const { gatherer } = state;
+    if (block === null || gatherer === null) return block;
+    const now = performance.now();
+    pace.cut(`${of.partition}@${of.topic}`, now);
+    block.waitedMs = state.gatheringSince < 0 ? 0 : now - state.gatheringSince;
+    state.gatheringSince = gatherer.hasFull || gatherer.hasOpen ? now : -1;
     return block;
   };
 
@@ -309,6 +304,7 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       if (!signal.aborted) options.onFatal(error);
     })
     .finally(() => {
+      state.readAhead?.letGo();
       state.gatherer = null;
       work.close();
       room.ring();

@@ -93,6 +93,8 @@ export interface Tables {
    * @param need what the table is opened for: the catalogue is looked at again for events that no look covers yet
    */
   open(table: BlockTable, need: TableNeed): Promise<OpenTable>;
+  /** The table as `open` would give it, if it is open and nothing has to be read anew or made for it; else null. */
+  standing(table: BlockTable, need: TableNeed): Promise<OpenTable | null>;
   /**
    * Reads the catalogue again before the next `open`: an image had a field that the layout does not know. A field that
    * the catalogue does not know either belongs to a column that was dropped; it is ignored from then on.

@@ -24,8 +24,17 @@ import { insertOf, mirrorColumns, mirrorInsert } from './mirror-insert';
 import { rejectedIn } from './policy-uses';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable, RowWire, TableNeed } from './ports';
 
+/** What is known of a partition from the blocks before. */
+export interface Past {
+  readonly watermark: Watermark;
+  readonly snapshot: SnapshotState;
+  readonly marks: PartitionMarks;
+  /** H when the partition was assigned; -1 when `changes` had nothing of it. */
+  readonly highest: number;
+}
+
 /** What the delivery knows of a partition when it prepares a block. */
-export interface BlockContext {
+export interface BlockContext extends Past {
   readonly topic: string;
   readonly partition: number;
   readonly start: number;
@@ -36,11 +45,6 @@ export interface BlockContext {
   readonly seen: boolean;
   /** Written again within its announced bounds. */
   readonly announced: boolean;
-  /** H when the partition was assigned; -1 when `changes` had nothing of it. */
-  readonly highest: number;
-  readonly watermark: Watermark;
-  readonly snapshot: SnapshotState;
-  readonly marks: PartitionMarks;
   /** `changes` and `quarantine` as they stand. */
   readonly changes: TargetTable;
   readonly quarantine: TargetTable;
@@ -70,12 +74,14 @@ export interface Prepared {
   readonly snapshot: SnapshotState;
 }
 
-type Ports = Pick<DeliveryPorts, 'lookUps' | 'tables' | 'currentRows'>;
+export interface PreparePorts extends Pick<DeliveryPorts, 'lookUps' | 'currentRows'> {
+  readonly tables: Pick<DeliveryPorts['tables'], 'open' | 'refresh' | 'widen' | 'reopen'>;
+}
 
 export async function prepareBlock(
   block: ChangeBlock,
   context: BlockContext,
-  ports: Ports,
+  ports: PreparePorts,
   limits: DeliveryLimits,
 ): Promise<Prepared> {
   const { topic, partition, start, end } = context;
@@ -154,7 +160,7 @@ function isSettled(
 async function twinsOf(
   block: ChangeBlock,
   { topic, partition, start, watermark }: BlockContext,
-  { lookUps }: Ports,
+  { lookUps }: PreparePorts,
 ): Promise<Set<string>> {
   const candidates = needTwins(block, watermark);
   if (candidates.length === 0) return new Set();
@@ -190,7 +196,7 @@ async function wiresOf(table: OpenTable, block: ChangeBlock, index: number): Pro
 
 interface Building {
   readonly context: BlockContext;
-  readonly ports: Ports;
+  readonly ports: PreparePorts;
   readonly appendable: Uint8Array;
 }
 

@@ -16,6 +16,7 @@ import { MirrorOutdated, type OpenTable, type Tables, type TakeTable } from './p
 import { sayEachOnce } from './say-each-once';
 import { createTableLeases } from './table-leases';
 import type { Found, Look, TableKnowledge } from './table-knowledge';
+import { REASONS } from './table-reasons';
 import { ColumnTooNarrow } from './widened';
 import { earlierImages, type EarlierImages } from './table-past';
 import {
@@ -59,23 +60,6 @@ interface Entry {
   stale: boolean;
   recheck: boolean;
 }
-
-/** Why a table is not mirrored, in words. */
-const REASONS: Record<TableCode, string> = {
-  TABLE_WITHOUT_KEY: 'Debezium sends no value of its key (of none of its columns), so its rows cannot be told apart',
-  TABLE_NOT_STREAMED:
-    'its rows come under another name: by its leaves, or by the partitioned table that it is a leaf of, as the publication says',
-  TABLE_UNKNOWN: 'PostgreSQL has no such table (any more), so its types are not known',
-  TABLE_NAME_TAKEN: 'the name of its view is taken in ClickHouse; give it another with ROUTES',
-  TABLE_RULE_WRONG:
-    'its rules give a column a type that its values cannot have, or a name that another column has (docs/types.md)',
-  TABLE_KEY_MASKED:
-    'a rule drops or skips a column of its key, by which its rows are told apart; mask: hash can be used',
-  TABLE_KEY_MASK_CHANGED:
-    'the mask of a column of its key was changed, and changes holds events under the keys of before; see docs/masking.md',
-  TABLE_COLUMN_RESERVED:
-    'it has a column with the name of a column of the mirror itself (_sign, _offset and the like), or arrays that ClickHouse would take for one Nested column (a.b, a.c)',
-};
 
 export function createTables(options: TablesOptions): Tables {
   const { knowledge, store, wires, modes, masking, routes, fill, emit, signal } = options;
@@ -293,6 +277,10 @@ export function createTables(options: TablesOptions): Tables {
         }
         throw error;
       }
+    },
+    async standing(table, { upTo }) {
+      const entry = entries.get(tableName(table));
+      return entry !== undefined && (await isFresh(table, entry, upTo)) ? entry.opened : null;
     },
     refresh(table, field) {
       const entry = entries.get(tableName(table));

@@ -5,27 +5,17 @@ import type { TopicPartition } from '../model';
 import { blockFacts } from '../plan/block-facts';
 import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
 import { encodeNote, type AnnouncedBlock, type CommitNote } from '../plan/commit';
-import { marksWith, type PartitionMarks } from '../plan/marks';
-import type { SnapshotState } from '../plan/mode';
-import type { Watermark } from '../plan/position';
+import { marksWith } from '../plan/marks';
 import { placeName } from '../plan/replay';
+import { prepareAhead, type Ahead } from './ahead';
 import { machineryTable } from './assign';
 import { patiently } from './patience';
 import { MirrorOutdated, type DeliveryLimits, type DeliveryPorts, type MirroredTable } from './ports';
 import { loudness } from './policy-uses';
-import { prepareBlock, type Prepared } from './prepare';
+import { prepareBlock, type Past, type Prepared } from './prepare';
 
 /** Thrown to go back to assignment: fenced, refused, or the target was replaced. What was announced is redone from there. */
 export class Reassign extends Error {}
-
-/** What is known of a partition from the blocks before. */
-export interface Past {
-  readonly watermark: Watermark;
-  readonly snapshot: SnapshotState;
-  readonly marks: PartitionMarks;
-  /** H when the partition was assigned. */
-  readonly highest: number;
-}
 
 export interface BlockWriterOptions {
   readonly of: TopicPartition;
@@ -39,12 +29,24 @@ export interface BlockWriterOptions {
   readonly remake: (table: BlockTable) => Promise<void>;
 }
 
+/** What is known of a block beside what it holds. */
+export interface WriteOptions {
+  /** What was announced for it before. */
+  readonly redo: AnnouncedBlock | null;
+  /** What was prepared of it while the block before was written; it is given up here, whatever happens. */
+  readonly ahead?: Ahead | null;
+  /** Called when it is announced, with what will be returned. */
+  readonly onAnnounced?: (past: Past) => void;
+}
+
 export interface BlockWriter {
   /**
-   * Writes a block exactly once; what it returns holds for the next one. `redo` is what was announced for it before.
-   * Throws `Reassign`, or the signal's reason between two requests.
+   * Writes a block exactly once; what it returns holds for the next one. Throws `Reassign`, or the signal's reason between
+   * two requests.
    */
-  write(block: ChangeBlock, past: Past, redo: AnnouncedBlock | null): Promise<Past>;
+  write(block: ChangeBlock, past: Past, options: WriteOptions): Promise<Past>;
+  /** Prepares a block while the one before it is written: see `ahead.ts`. `past` is what `onAnnounced` said of that one. */
+  readonly prepareAhead: (block: ChangeBlock, past: Past) => Promise<Ahead | null>;
   /**
    * Completes `changes` by a block of older offsets and reconciles its keys, without an announce; for what Kafka no longer
    * holds, and for what could not be read before. Returns the records that cannot be read now.
@@ -57,6 +59,14 @@ export interface BlockWriter {
    * later owner waits until nothing of that can land any more. `acknowledge` ends it. Throws `Reassign` when fenced.
    */
   settle(offset: number): Promise<void>;
+}
+
+/** Step 0 is done: what is to be written, and until when. */
+interface Looked {
+  readonly prepared: Prepared;
+  readonly guard: Guard;
+  /** `ingested_at`, ms since the epoch. */
+  readonly at: number;
 }
 
 export function createBlockWriter({
@@ -78,11 +88,7 @@ export function createBlockWriter({
   };
 
   /** Step 0. The clock is read before the announce is sent; reading it again would move the guard's deadline. */
-  const lookFirst = async (
-    block: ChangeBlock,
-    past: Past,
-    redo: AnnouncedBlock | null,
-  ): Promise<{ prepared: Prepared; guard: Guard; at: number }> => {
+  const lookFirst = async (block: ChangeBlock, past: Past, redo: AnnouncedBlock | null): Promise<Looked> => {
     const { start, end } = block;
     const at = redo?.at ?? ports.now();
     const seen = redo !== null || start <= past.highest;
@@ -98,6 +104,16 @@ export function createBlockWriter({
     );
     const { clockMs } = await ports.glance();
     return { prepared, at, guard: { changes, deadlineMs: clockMs + limits.guardSeconds * 1_000 } };
+  };
+
+  /** Step 0 of a block that was prepared ahead; null where it must be prepared anew. */
+  const lookAtAhead = async (ahead: Ahead): Promise<Looked | null> => {
+    const glance = await ports.glance();
+    const changes = machineryTable(glance, 'changes');
+    if (changes.uuid !== target) throw new Reassign();
+    if (!ahead.fits(glance)) return null;
+    const { prepared, at } = ahead;
+    return { prepared, at, guard: { changes, deadlineMs: glance.clockMs + limits.guardSeconds * 1_000 } };
   };
 
   /**
@@ -179,19 +195,40 @@ export function createBlockWriter({
     for (const { offset, code } of prepared.bad) ports.emit({ tag: 'record-quarantined', ...of, offset, code });
   };
 
+  /** Steps 1 to 3. The block's mirrors are kept by who calls. */
+  const announceAndInsert = async (
+    { block, past, startedAt }: { block: ChangeBlock; past: Past; startedAt: number },
+    { prepared, guard, at }: Looked,
+    onAnnounced: WriteOptions['onAnnounced'],
+  ): Promise<Past> => {
+    await commit(block.start, { announced: { end: block.end, at } });
+    const { watermark, snapshot, bad } = prepared;
+    const then = { watermark, snapshot, marks: marksWith(past.marks, bad), highest: past.highest };
+    const insertAt = performance.now();
+    onAnnounced?.(then);
+    await insertAll(block, prepared, guard);
+    const endedAt = performance.now();
+    report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
+    return then;
+  };
+
   return {
-    write: (block, past, redo) =>
-      withMirrors(block, async () => {
-        const startedAt = performance.now();
-        const { prepared, guard, at } = await patiently(() => lookFirst(block, past, redo), waiting).catch(lookAgain);
-        await commit(block.start, { announced: { end: block.end, at } });
-        const insertAt = performance.now();
-        await insertAll(block, prepared, guard);
-        const endedAt = performance.now();
-        report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
-        const { watermark, snapshot, bad } = prepared;
-        return { watermark, snapshot, marks: marksWith(past.marks, bad), highest: past.highest };
-      }),
+    async write(block, past, { redo, ahead = null, onAnnounced }) {
+      const of = { block, past, startedAt: performance.now() };
+      if (ahead !== null) {
+        try {
+          const looked = await patiently(() => lookAtAhead(ahead), waiting);
+          if (looked !== null) return await announceAndInsert(of, looked, onAnnounced);
+        } finally {
+          ahead.giveUp();
+        }
+      }
+      return withMirrors(block, async () => {
+        const looked = await patiently(() => lookFirst(block, past, redo), waiting).catch(lookAgain);
+        return announceAndInsert(of, looked, onAnnounced);
+      });
+    },
+    prepareAhead: (block, past) => prepareAhead(block, past, { of, ports, limits }),
     rewrite: (block, past) =>
       withMirrors(block, async () => {
         const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting).catch(lookAgain);

@@ -75,21 +75,16 @@ export class Mirror {
     this.rows = Array.from({ length: keys }, () => []);
   }
 
-  /** Adds one part; false if it collapsed to nothing, which burns no token. */
+  /** Adds one part, its rows as they are (`optimize_on_insert=0`); false where there is none, which burns no token. */
   insert(partition: number, part: readonly SignedRow[]): boolean {
-    let any = false;
     for (const [key, rows] of this.rows.entries()) {
-      const mine = part.filter((row) => row.key === key);
-      if (mine.length === 0) continue;
-      const kept = mine.length === 1 ? mine : mirrorCollapse(mine);
       let first = true;
-      for (const { sign, row, offset } of kept) {
+      for (const { sign, row, offset } of part.filter((one) => one.key === key)) {
         rows.push({ sign, row, offset, partition, first });
         first = false;
-        any = true;
       }
     }
-    return any;
+    return part.length > 0;
   }
 
   /** What `FINAL` shows of a key: its row, or NO_ROW. */

@@ -3,7 +3,7 @@ import { DEFAULT_PLACEHOLDER, OP } from '../../src/model';
 import { MAX_BLOCK_OFFSETS } from '../../src/plan/assignment';
 import { ChangeBlock } from '../../src/plan/change-block';
 import { appendableReads, chooseMode, type Mode, type SnapshotState } from '../../src/plan/mode';
-import type { Watermark } from '../../src/plan/position';
+import { needTwins, type Watermark } from '../../src/plan/position';
 import type { SignedRow } from './clickhouse';
 import { ABSENT, keyText, pack, vOf, wOf, type Kafkalog } from './history';
 import { judged } from './redelivery';
@@ -33,6 +33,8 @@ export interface Prepared {
   readonly mode: Mode;
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
+  /** Whether ClickHouse was looked at; not said by the service's own step 0. */
+  readonly looked?: boolean;
 }
 
 export const TABLE = { source: 's', db: 'd', schema: 'public', name: 't' };
@@ -114,6 +116,7 @@ export function prepare(model: Model, context: BlockContext): Prepared {
     mode,
     watermark: after,
     snapshot: reads.after,
+    looked: context.seen || mode !== 'append' || needTwins(block, context.watermark).length > 0,
   };
 }
 

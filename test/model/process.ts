@@ -7,6 +7,7 @@ import type { Watermark } from '../../src/plan/position';
 import { Repair, spoiltKey } from './beside';
 import type { Request, RequestKind } from './clickhouse';
 import { prepare, type BlockContext, type Prepared } from './prepare';
+import type { Random } from './random';
 import { pastOf } from './redelivery';
 import { GUARD_TICKS, INSERT_TICKS, REDO_TICKS, Violation, type World } from './world';
 
@@ -46,6 +47,8 @@ export class Delivery {
   private snapshot: SnapshotState = { kind: 'empty' };
   private block: Block | null = null;
   private prepared: Prepared | null = null;
+  /** The next block, prepared while the one before it was written. */
+  private ahead: { readonly block: Block; readonly prepared: Prepared; readonly mirrorTable: number } | null = null;
   private deadline = 0;
   private mirrorTable = 0;
   private request: Request | null = null;
@@ -237,18 +240,38 @@ export class Delivery {
       return true;
     }
     if (redo === null && spoiltKey(world, partition) !== null && world.beside.chance(50)) return this.beginRepair();
+    const { ahead } = this;
+    this.ahead = null;
     const waits = redo === null && !world.rules.idleBehindWrites && world.beside.chance(20);
     if (waits || (redo === null && this.next >= world.visible[partition]!)) return this.idle();
-    this.block = redo === null ? this.fresh() : this.announcedBefore(redo);
+    if (ahead !== null) this.block = ahead.block;
+    else this.block = redo === null ? this.fresh(this.next, world.random) : this.announcedBefore(redo);
     this.deadline = world.clickhouse.clock + GUARD_TICKS;
-    this.mirrorTable = world.clickhouse.mirror.uuid;
+    this.mirrorTable = ahead?.mirrorTable ?? world.clickhouse.mirror.uuid;
     if (world.rules.uuidsChecked && world.clickhouse.changes.uuid !== this.target) {
       this.reassign('changes was replaced');
       return true;
     }
-    if (world.rules.lookFirst) this.look();
+    if (ahead !== null) this.looked(ahead.block, ahead.prepared);
+    else if (world.rules.lookFirst) this.look();
     this.step = 'announce';
     return true;
+  }
+
+  /** The block in hand is announced, and nothing of it is written: perhaps the next one is prepared already now. */
+  private lookAhead(): void {
+    const { world, partition, block, prepared } = this;
+    const { early, rules } = world;
+    if (early === null || block === null || prepared === null || !rules.lookFirst) return;
+    if (block.to >= world.visible[partition]! || !early.chance(60)) return;
+    const next = this.fresh(block.to, early);
+    const { watermark, snapshot } = prepared;
+    const { from, to, seen } = next;
+    const context = { partition, from, to, seen, announced: false, highest: this.highest, watermark, snapshot };
+    const found = this.prepare(world, context);
+    if (found instanceof Promise || (rules.aheadLooksAtNothing && found.looked !== false)) return;
+    this.say(() => `prepares records ${from} to ${to - 1} ahead`);
+    this.ahead = { block: next, prepared: found, mirrorTable: world.clickhouse.mirror.uuid };
   }
 
   /** Acknowledges everything, control records at the end included. */
@@ -272,6 +295,7 @@ export class Delivery {
       waitsOn: (request) => this.waitsOn(request),
     });
     this.acknowledged = -1;
+    this.ahead = null;
     this.step = 'beside';
     return true;
   }
@@ -283,9 +307,9 @@ export class Delivery {
     return outcome !== 'fenced';
   }
 
-  private fresh(): Block {
-    const { world, partition, next } = this;
-    const to = this.cut(world.visible[partition]!);
+  private fresh(next: number, random: Random): Block {
+    const { world, partition } = this;
+    const to = this.cut(next, random);
     const start = world.offsetAt(partition, next);
     const end = world.offsetAt(partition, to - 1) + 1;
     return { from: next, to, start, end, at: ++world.blocks, redo: false, seen: start <= this.highest };
@@ -298,12 +322,13 @@ export class Delivery {
   }
 
   /** Where the block ends: a truncate stands alone, and no block is longer than M. */
-  private cut(visible: number): number {
-    const { world, partition, next } = this;
+  private cut(next: number, random: Random): number {
+    const { world, partition } = this;
+    const visible = world.visible[partition]!;
     const log = world.history.logs[partition]!;
     let to = next + 1;
     if (log.op[next] === OP.t) return to;
-    const wanted = 1 + world.random.below(4);
+    const wanted = 1 + random.below(4);
     while (
       to < visible &&
       to - next < wanted &&
@@ -346,6 +371,7 @@ export class Delivery {
     const outcome = this.commit(block.start, { end: block.end, at: block.at });
     if (outcome !== 'ok') return outcome !== 'fenced';
     if (!world.rules.lookFirst) this.look();
+    this.lookAhead();
     this.step = 'changes';
     return true;
   }
@@ -368,6 +394,7 @@ export class Delivery {
   private reassign(why: string): void {
     this.say(() => `goes back to assignment: ${why}`);
     this.step = 'assign';
+    this.ahead = null;
     this.request = null;
     this.waited = false;
     this.waitUntil = -1;

@@ -261,7 +261,7 @@ function outcomeOf({ world, steps }: Simulation, error: unknown): Outcome {
 }
 
 function worldOf(seed: number, rules: Rules, trace: string[] | null): World {
-  return new World(seeded(seed), rules, { trace, beside: seeded(seed ^ 0x5bd1e995) });
+  return new World(seeded(seed), rules, { trace, beside: seeded(seed ^ 0x5bd1e995), early: seeded(seed ^ 0x2545f491) });
 }
 
 function run(seed: number, rules: Rules, trace: string[] | null): Outcome {

@@ -57,10 +57,13 @@ export class World {
   readonly spoilt = new Set<number>();
   /** For what came into the model later, so that the lives from before stay as they are. */
   readonly beside: Random;
+  /** Set where blocks are prepared ahead of their turn: says which. */
+  readonly early: Random | null;
 
-  constructor(random: Random, rules: Rules, options: { trace: string[] | null; beside: Random }) {
-    const { trace, beside } = options;
+  constructor(random: Random, rules: Rules, options: { trace: string[] | null; beside: Random; early: Random }) {
+    const { trace, beside, early } = options;
     this.beside = beside;
+    this.early = early.chance(40) ? early : null;
     this.random = random;
     this.rules = rules;
     this.trace = trace;

@@ -8,7 +8,7 @@ import { compileTranscoder } from '../../../src/debezium/transcode';
 import type { SchemaRef } from '../../../src/debezium/schema-header';
 import { placeholderOf } from '../../../src/placeholder';
 import { createSchemas } from '../../../src/delivery/schemas';
-import type { DeliveryLimits, DeliveryPorts, MirroredTable } from '../../../src/delivery/ports';
+import type { DeliveryLimits, DeliveryPorts, MirroredTable, OpenTable } from '../../../src/delivery/ports';
 import type { WantedRebuild } from '../../../src/delivery/rebuild-marks';
 import { ServiceError } from '../../../src/errors';
 import type { ServiceEvent } from '../../../src/events';
@@ -58,6 +58,8 @@ export interface World {
   changesUuid: string;
   wholeBefore: boolean;
   canCommit: boolean;
+  /** Whether tables are open as they are needed, so that a block may be prepared ahead. */
+  tablesStand: boolean;
   /** What the registry answers. */
   onSchema: (ref: SchemaRef) => Promise<string | null>;
   /** Where the partition was started last; -1 while it is halted. */
@@ -92,6 +94,7 @@ export function createWorld(): World {
     changesUuid: TARGET,
     wholeBefore: true,
     canCommit: true,
+    tablesStand: true,
     onSchema: async () => null,
     startedAt: -1,
     onInsert: () => undefined,
@@ -108,6 +111,18 @@ function portsOf(world: World): DeliveryPorts {
   const { calls } = world;
   const layout = layoutOf();
   const transcoder = compileTranscoder(layout);
+  const openTable = (name: string): OpenTable => {
+    const target = tableOf(`${name}__mirror`, `uuid of ${name}`);
+    const mirrored: MirroredTable = {
+      name: `public.${name}`,
+      layout,
+      readers: { of: () => transcoder },
+      target,
+      wholeBefore: world.wholeBefore,
+      earlier: null,
+    };
+    return { mirrored, wire: async () => ({ id: { low: 1, high: 0 }, transcoder }) };
+  };
   return {
     log: logOf(world),
     lookUps: lookUpsOf(world),
@@ -125,18 +140,8 @@ function portsOf(world: World): DeliveryPorts {
       alone: (_, action) => action(),
       rebuild: async () => false,
       widen: async () => undefined,
-      open: async ({ name }) => {
-        const target = tableOf(`${name}__mirror`, `uuid of ${name}`);
-        const mirrored: MirroredTable = {
-          name: `public.${name}`,
-          layout,
-          readers: { of: () => transcoder },
-          target,
-          wholeBefore: world.wholeBefore,
-          earlier: null,
-        };
-        return { mirrored, wire: async () => ({ id: { low: 1, high: 0 }, transcoder }) };
-      },
+      open: async ({ name }) => openTable(name),
+      standing: async ({ name }) => (world.tablesStand ? openTable(name) : null),
       refresh: () => undefined,
       reopen: () => undefined,
       refill: async () => undefined,

@@ -65,8 +65,13 @@ describe('the pace of blocks', () => {
 
   it('waits for a block to fill while much is still to be read, but not for ever', () => {
     const pace = createPace(AGE_MS);
-    const due = (behind: number): number => pace.dueAt({ lastCut: -Infinity, since: 5_000, behind }, 5_000);
-    expect(due(0)).toBe(-Infinity);
+    const due = (behind: number): number => pace.dueAt({ lastCut: 4_900, since: 5_000, behind }, 5_000);
+    expect(due(0)).toBe(4_900 + AGE_MS);
     expect(due(1_000_000)).toBe(6_000);
+  });
+
+  it('lets the first block of a partition go at once, however much is still to be read', () => {
+    const pace = createPace(AGE_MS);
+    expect(pace.dueAt({ lastCut: -Infinity, since: 5_000, behind: 1_000_000 }, 5_000)).toBe(-Infinity);
   });
 });

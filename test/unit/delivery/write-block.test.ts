@@ -1,5 +1,6 @@
 /** The steps of one block: what is looked at, announced and written, in which order, and what a fault leaves behind. */
-import { createBlockWriter, Reassign, type BlockWriter, type Past } from '../../../src/delivery/write-block';
+import type { Past } from '../../../src/delivery/prepare';
+import { createBlockWriter, Reassign, type BlockWriter } from '../../../src/delivery/write-block';
 import type { ChangeBlock } from '../../../src/plan/change-block';
 import { parseNote } from '../../../src/plan/commit';
 import { NO_MARKS } from '../../../src/plan/marks';
@@ -39,7 +40,7 @@ const tokensOf = (world: World): string[] => [...world.written.keys()];
 describe('a fresh block', () => {
   it('is announced before it is written to changes, quarantine and the mirrors, in this order', async () => {
     const world = createWorld();
-    await writerOf(world).write(withBad(blockOf([c(5), { ...c(6), table: 'stock' }]), 7), PAST, null);
+    await writerOf(world).write(withBad(blockOf([c(5), { ...c(6), table: 'stock' }]), 7), PAST, { redo: null });
     expect(world.calls).toEqual([
       'lease',
       'announce [5, 8)',
@@ -59,14 +60,14 @@ describe('a fresh block', () => {
   it('that must merge looks at the rows that stand before it is announced', async () => {
     const world = createWorld();
     world.wholeBefore = false;
-    await writerOf(world).write(blockOf([{ ...c(0), op: 'u' }]), PAST, null);
+    await writerOf(world).write(blockOf([{ ...c(0), op: 'u' }]), PAST, { redo: null });
     expect(world.calls.slice(0, 3)).toEqual(['lease', 'look: current rows', 'announce [0, 1)']);
   });
 
   it('goes under one time and under tokens of its own, guarded by the clock from before the announce', async () => {
     const world = createWorld();
     world.onCommit = () => void (world.clockMs += 1_000_000);
-    await writerOf(world).write(blockOf([c(0)]), PAST, null);
+    await writerOf(world).write(blockOf([c(0)]), PAST, { redo: null });
     const all = [...world.written.values()];
     expect(new Set(tokensOf(world)).size).toBe(2);
     for (const { guard, seconds, insert } of all) {
@@ -82,7 +83,7 @@ describe('a fresh block', () => {
   });
 
   it('tells the next block what was found', async () => {
-    const after = await writerOf(createWorld()).write(blockOf([c(0), c(1)]), PAST, null);
+    const after = await writerOf(createWorld()).write(blockOf([c(0), c(1)]), PAST, { redo: null });
     expect(after.watermark.position).toEqual({ commitLsn: 901, lsn: 1001 });
     expect(after).toMatchObject({ snapshot: { kind: 'mixed' }, highest: -1 });
   });
@@ -90,9 +91,9 @@ describe('a fresh block', () => {
   it('whose changes are all sent again is in changes, and not in the mirror', async () => {
     const world = createWorld();
     const writer = writerOf(world);
-    const past = await writer.write(blockOf([c(0, 1)]), PAST, null);
+    const past = await writer.write(blockOf([c(0, 1)]), PAST, { redo: null });
     world.calls.length = 0;
-    await writer.write(blockOf([{ ...c(1, 1), lsn: 1000, commitLsn: 900 }]), past, null);
+    await writer.write(blockOf([{ ...c(1, 1), lsn: 1000, commitLsn: 900 }]), past, { redo: null });
     expect(world.calls).toEqual(['lease', 'announce [1, 2)', 'insert changes [1, 2)', 'release']);
   });
 });
@@ -102,7 +103,7 @@ describe('a truncate', () => {
 
   it('removes what lies below it once it is in changes', async () => {
     const world = createWorld();
-    await writerOf(world).write(blockOf([t]), PAST, null);
+    await writerOf(world).write(blockOf([t]), PAST, { redo: null });
     expect(world.calls).toEqual([
       'lease',
       'announce [3, 4)',
@@ -115,7 +116,7 @@ describe('a truncate', () => {
   it('leaves the mirror alone, and says so, where the topic has more than one partition', async () => {
     const world = createWorld();
     world.partitions = 2;
-    await writerOf(world).write(blockOf([t]), PAST, null);
+    await writerOf(world).write(blockOf([t]), PAST, { redo: null });
     expect(world.calls).toEqual(['lease', 'announce [3, 4)', 'insert changes [3, 4)', 'release']);
     expect(world.events[0]).toMatchObject({ tag: 'truncate-by-rebuild', table: 'public.orders', partitions: 2 });
     const until = { [`${TOPIC.topic}:0`]: world.high, [`${TOPIC.topic}:1`]: world.high };
@@ -127,7 +128,7 @@ describe('a block that was seen', () => {
   it('looks first and writes only what changes lacks', async () => {
     const world = createWorld();
     world.changes.add(0).add(2);
-    await writerOf(world).write(blockOf([c(0), c(1), c(2)]), { ...PAST, highest: 2 }, null);
+    await writerOf(world).write(blockOf([c(0), c(1), c(2)]), { ...PAST, highest: 2 }, { redo: null });
     expect(world.calls.slice(0, 3)).toEqual(['lease', 'look: present in [0, 3)', 'look: current rows']);
     const [first] = [...world.written.values()];
     expect(offsetsOf(first!.insert)).toEqual([1]);
@@ -137,12 +138,12 @@ describe('a block that was seen', () => {
   it('is written again under the announced bounds and time, so that its tokens are the same', async () => {
     const world = createWorld();
     const block = blockOf([c(0), c(2)]);
-    await writerOf(world).write(block, PAST, null);
+    await writerOf(world).write(block, PAST, { redo: null });
     const tokens = tokensOf(world);
     const announced = parseNote(world.committed!.metadata)!.announced!;
     world.changes.clear();
     world.nowMs += 77_000;
-    await writerOf(world).write(block, PAST, announced);
+    await writerOf(world).write(block, PAST, { redo: announced });
     expect(tokensOf(world)).toEqual(tokens);
     expect(parseNote(world.committed!.metadata)?.announced).toEqual(announced);
   });
@@ -152,7 +153,7 @@ describe('a fault', () => {
   it('of the group: a fenced announce writes nothing', async () => {
     const world = createWorld();
     world.epoch = 2;
-    await expect(writerOf(world).write(blockOf([c(0)]), PAST, null)).rejects.toBeInstanceOf(Reassign);
+    await expect(writerOf(world).write(blockOf([c(0)]), PAST, { redo: null })).rejects.toBeInstanceOf(Reassign);
     expect(world.calls).toEqual(['lease', 'announce [0, 1)', 'release']);
     expect(world).toMatchObject({ committed: null, written: new Map() });
   });
@@ -160,7 +161,7 @@ describe('a fault', () => {
   it('of the target: one that was replaced is not even announced', async () => {
     const world = createWorld();
     world.changesUuid = 'another';
-    await expect(writerOf(world).write(blockOf([c(0)]), PAST, null)).rejects.toBeInstanceOf(Reassign);
+    await expect(writerOf(world).write(blockOf([c(0)]), PAST, { redo: null })).rejects.toBeInstanceOf(Reassign);
     expect(world.calls).toEqual(['lease', 'release']);
   });
 
@@ -172,7 +173,7 @@ describe('a fault', () => {
       world.nowMs += 5_000;
       if (words.length < 3) throw away('KAFKA_REQUEST_FAILED');
     };
-    await writerOf(world).write(blockOf([c(0)]), PAST, null);
+    await writerOf(world).write(blockOf([c(0)]), PAST, { redo: null });
     expect(words).toHaveLength(3);
     expect(new Set(words).size).toBe(1);
     expect(world.events.map(({ tag }) => tag)).toEqual([
@@ -193,7 +194,7 @@ describe('a fault', () => {
         throw away('CLICKHOUSE_UNREACHABLE');
       }
     };
-    await writerOf(world).write(blockOf([c(0)]), PAST, null);
+    await writerOf(world).write(blockOf([c(0)]), PAST, { redo: null });
     expect(tokens[1]).toBe(tokens[0]);
     expect(world.written.size).toBe(2);
   });
@@ -203,7 +204,7 @@ describe('a fault', () => {
     world.onInsert = ({ table }) => {
       if (table.name !== 'changes') throw refused();
     };
-    await expect(writerOf(world).write(blockOf([c(0), { ...c(1), table: 'stock' }]), PAST, null)).rejects.toBeInstanceOf(Reassign); // prettier-ignore
+    await expect(writerOf(world).write(blockOf([c(0), { ...c(1), table: 'stock' }]), PAST, { redo: null })).rejects.toBeInstanceOf(Reassign); // prettier-ignore
     expect(world.calls.at(-2)).toBe('insert orders__mirror [0, 2)');
     expect(world.calls.at(-1)).toBe('release');
     expect(world.events).toEqual([{ tag: 'redo', ...TOPIC, start: 0, end: 2, reason: 'GUARD_REFUSED' }]);
@@ -213,7 +214,9 @@ describe('a fault', () => {
     const world = createWorld();
     const abort = new AbortController();
     world.onInsert = () => abort.abort(new Error('the assignment is over'));
-    await expect(writerOf(world, abort).write(blockOf([c(0)]), PAST, null)).rejects.toThrow('the assignment is over');
+    await expect(writerOf(world, abort).write(blockOf([c(0)]), PAST, { redo: null })).rejects.toThrow(
+      'the assignment is over',
+    );
     expect(world.calls).toEqual(['lease', 'announce [0, 1)', 'insert changes [0, 1)', 'release']);
     expect(world.written.size).toBe(1);
   });
