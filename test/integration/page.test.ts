@@ -491,7 +491,11 @@ async function openPage(address: string): Promise<{ browser: Browser; page: Page
 async function fitsOnAPhone(page: Page): Promise<void> {
   const before = page.viewportSize() ?? { width: 1280, height: 900 };
   await page.setViewportSize({ width: 390, height: 844 });
-  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+  // Charts follow the width a moment later.
+  await waitFor(
+    async () => (await page.evaluate('document.documentElement.scrollWidth')) === 390,
+    'the page is not wider than the phone',
+  );
   await page.setViewportSize(before);
 }
 
