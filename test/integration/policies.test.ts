@@ -64,7 +64,7 @@ describe('rules for columns', () => {
     await world.sql(
       `CREATE TABLE readings (id int PRIMARY KEY, free numeric, fixed numeric(6,2), day date, days date[],
         at timestamp, seen timestamptz, cents numeric(20,4), tags int[], note text,
-        strict numeric(4,1))`,
+        strict numeric(4,1), spot point, home point, more jsonb DEFAULT '{"a": "b"}')`,
       `ALTER TABLE readings REPLICA IDENTITY FULL`,
       `INSERT INTO readings (${COLUMNS}) VALUES (1, 1.50, 2.25, '2020-02-03', '{2020-02-03}', '2020-02-03 04:05:06',
         '2020-02-03 04:05:06+00', 1.5, '{1}', 'one')`,
@@ -178,23 +178,24 @@ describe('rules for columns', () => {
       const id = 10 + 2 * n;
       await world.connect({ profile });
       await world.sql(
-        `INSERT INTO readings (id, free, fixed, day, days, at, seen, cents, strict, note) VALUES (${id}, '-Infinity', 'NaN',
-          'infinity', '{1850-01-02,NULL,infinity}', 'infinity', '2020-01-01 00:00:00.0009+00', 1.26, 1.5, 'odd')`,
+        `INSERT INTO readings (id, free, fixed, day, days, at, seen, cents, strict, note, spot, home) VALUES (${id}, '-Infinity',
+          'NaN', 'infinity', '{1850-01-02,NULL,infinity}', 'infinity', '2020-01-01 00:00:00.0009+00', 1.26, 1.5, 'odd', '(1,2)', '(3,4)')`,
         `INSERT INTO readings (id, strict, note) VALUES (${id + 1}, 'NaN', 'odd')`,
       );
-      await becomes(
-        'toString(free) AS free, fixed, day, days, toString(at) AS at, toString(cents) AS cents, tags',
-        id,
-        {
-          free: `-${'9'.repeat(38)}.${'9'.repeat(38)}`,
-          fixed: 'NaN',
-          day: 'infinity',
-          days: ['1850-01-02', null, 'infinity'],
-          at: '9999-12-31 23:59:59.999999',
-          cents: '1.3',
-          tags: [],
-        },
-      );
+      const shown = 'toString(free) AS free, fixed, day, days, toString(at) AS at, toString(cents) AS cents, tags';
+      await becomes(`${shown}, toString(spot) AS spot, toString(home) AS home, more`, id, {
+        free: `-${'9'.repeat(38)}.${'9'.repeat(38)}`,
+        fixed: 'NaN',
+        day: 'infinity',
+        days: ['1850-01-02', null, 'infinity'],
+        at: '9999-12-31 23:59:59.999999',
+        cents: '1.3',
+        tags: [],
+        // Avro declares the type of both once; the schema of the other wire holds the default, with its quotes.
+        spot: '(1,2)',
+        home: '(3,4)',
+        more: '{"a": "b"}',
+      });
     }
     const [wires] = await world.clickhouse.query<{ n: string }>(
       `SELECT uniqExact(wire_schema) AS n FROM ${world.machinery}.changes WHERE table = 'readings' AND op = 'c'`,
