@@ -204,12 +204,21 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     if (standing?.comment !== wanted) await clickhouse.command(createChangesViewSql(place, wanted));
   };
 
+  /** Whether the view shows each row as often as it is counted; its columns do not tell. */
+  const isCounting = async (name: string): Promise<boolean> => {
+    const [view] = await clickhouse.query<{ counts: number }>(
+      `SELECT position(as_select, 'ARRAY JOIN') > 0 AS counts FROM system.tables WHERE database = ${quoteText(databases.views)} AND name = ${quoteText(name)}`,
+    );
+    return view?.counts === 1;
+  };
+
   const ensureViews = async (place: MirrorPlace, visible: readonly string[]): Promise<void> => {
     const shown = place.layout.columns.filter(({ name }) => visible.includes(name));
     const layout = { ...place.layout, columns: shown };
     const actual = await columnTypes(databases.views, place.name);
     const same = actual.size === shown.length && shown.every((column) => actual.get(shownName(column)) === column.type);
-    if (!same) await clickhouse.command(createViewSql({ ...place, layout }));
+    if (!same || (await isCounting(place.name)) !== isCounted(layout))
+      await clickhouse.command(createViewSql({ ...place, layout }));
     await ensureChangesView({ ...place, layout });
     for (const view of lookBackViews({ ...place, layout })) {
       const digest = digestOf(view.select);
