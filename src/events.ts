@@ -17,7 +17,7 @@ export type StartHow =
   | 'accepted loss'
   | 'replay';
 
-export type BlockMode = 'append' | 'merge' | 'reconcile' | 'truncate';
+export type BlockMode = 'append' | 'merge' | 'reconcile' | 'truncate' | 'held';
 
 /** What a block was about, for figures; no value of a row. */
 export interface BlockFacts {

@@ -37,8 +37,15 @@ export interface SnapshotRun {
   readonly from: number;
 }
 
-export interface CountedImages {
+/** Offsets of a partition; `below` is null for all there are. */
+export interface OffsetRange {
   readonly from: number;
+  readonly below: number | null;
+}
+
+export interface CountedImages extends OffsetRange {
+  /** Images with the same values in these fields are on one page; if there are none, those that are the same as a whole. */
+  readonly together: readonly string[];
   /** Images of events beyond this LSN are added up; those of others stay apart, since it depends on the event what they mean. */
   readonly alikeBeyond: number;
   readonly page: number;
@@ -64,23 +71,30 @@ export interface TruthLookUps {
   /** The last truncate of the table in each partition. */
   truncations(schema: string, table: string): Promise<Truncation[]>;
   /** The newest snapshot of the table that the partition has rows of; null when it has none. Incremental ones do not count. */
-  newestRun(of: TableOf): Promise<SnapshotRun | null>;
-  /** How often each image of a table came and went, of those at or above an offset, by a hash: `page` of `pages`. */
+  newestRun(of: TableOf, below?: number | null): Promise<SnapshotRun | null>;
+  /** How often each image of a table came and went, of those of some offsets, by a hash: `page` of `pages`. */
   countedPage(of: TableOf, counting: CountedImages): Promise<CountedImage[]>;
   /** Where changes of a table are in `changes`, with how many rows; empty when there are none. */
   whereabouts(schema: string, table: string): Promise<(TableOf & { rows: number })[]>;
-  /** One page of the table's keys (by hash, `page` of `pages`), each with its newest event above `above` that is not redelivered. */
-  newestPage(of: TableOf, above: number, page: PageOf): Promise<TruthEvent[]>;
-  /** The names of the columns in the table's keys, in the order in which they came: more than one list after its key was changed. */
-  keyShapes(of: TableOf): Promise<string[][]>;
+  /** One page of the table's keys (by hash, `page` of `pages`), each with its newest event of some offsets that is not redelivered. */
+  newestPage(of: TableOf, page: PageOf): Promise<TruthEvent[]>;
+  /** The times in which the events named rows in one way, in their order: more than one after the table's key was changed. */
+  keyEras(of: TableOf): Promise<KeyEra[]>;
+}
+
+/** Events of a partition that name rows by the same columns. */
+export interface KeyEra extends OffsetRange {
+  readonly of: TableOf;
+  /** The names of those columns as they were then; empty where nothing told rows apart. */
+  readonly key: readonly string[];
+  /** When its first transaction was committed, microseconds since the epoch. */
+  readonly tsUs: number;
 }
 
 /** A page of keys, by their hash. */
-export interface PageOf {
+export interface PageOf extends OffsetRange {
   readonly page: number;
   readonly pages: number;
-  /** Only keys of these columns; null for all. */
-  readonly shape: readonly string[] | null;
 }
 
 /** Keys of one query at most: their text goes into the statement. */
@@ -158,8 +172,8 @@ export function truthLookUps(
         lsn: orNull(last_lsn),
       }));
     },
-    async newestRun(of) {
-      const reads = `${ofTable(of)} AND redelivered = 0 AND op = 'r' AND lsn IS NOT NULL`;
+    async newestRun(of, below = null) {
+      const reads = `${ofTable(of)} AND ${within({ from: 0, below })} AND redelivered = 0 AND op = 'r' AND lsn IS NOT NULL`;
       const [last] = await clickhouse.query<{ lsn: string; ts_us: string }>(
         `SELECT lsn, toUnixTimestamp64Micro(ts) AS ts_us FROM ${changes} WHERE ${reads} ORDER BY offset DESC LIMIT 1`,
       );
@@ -169,13 +183,15 @@ export function truthLookUps(
       );
       return { lsn: Number(last.lsn), tsUs: Number(last.ts_us), from: Number(first?.first ?? 0) };
     },
-    async countedPage(of, { from, alikeBeyond, page, pages }) {
+    async countedPage(of, { from, below, alikeBeyond, page, pages, together }) {
+      const fields = together.map((name) => `JSONExtractRaw(one.1, ${quoteText(name)})`);
+      const hash = `cityHash64(${fields.length === 0 ? 'one.1' : fields.join(', ')})`;
       const rows = await clickhouse.query<TruthRow & { by: string }>(
         `SELECT '' AS key, max(o) AS offset, 'c' AS op, '' AS before, image AS after, argMax(l, o) AS lsn, argMax(x, o) AS tx_id, ` +
           `argMax(c, o) AS commit_lsn, argMax(t, o) AS ts_us, []::Array(String) AS unavailable, toString(w) AS wire_schema, sum(s) AS by FROM ` +
           `(SELECT offset AS o, wire_schema AS w, lsn AS l, tx_id AS x, commit_lsn AS c, toUnixTimestamp64Micro(ts) AS t, one.1 AS image, one.2 AS s ` +
           `FROM ${changes} ARRAY JOIN [(before, -1), (after, 1)] AS one WHERE ${ofTable(of)} AND redelivered = 0 AND op != 't' ` +
-          `AND NOT (op = 'r' AND lsn IS NULL) AND offset >= ${from} AND one.1 != '' AND cityHash64(one.1) % ${pages} = ${page}) ` +
+          `AND NOT (op = 'r' AND lsn IS NULL) AND ${within({ from, below })} AND one.1 != '' AND ${hash} % ${pages} = ${page}) ` +
           `GROUP BY image, w, if(ifNull(l, 0) > ${alikeBeyond}, 0, o)`,
       );
       return (await asTruths(rows)).map(([truth, { by }]) => ({ ...truth, by: Number(by) }));
@@ -186,19 +202,30 @@ export function truthLookUps(
       );
       return rows.map((row) => ({ topic: row.topic, partition: row.partition, schema, table, rows: Number(row.rows) }));
     },
-    async keyShapes(of) {
-      const rows = await clickhouse.query<{ shape: string[] }>(
-        `SELECT JSONExtractKeys(key) AS shape FROM ${changes} WHERE ${ofTable(of)} AND redelivered = 0 AND op != 't' ` +
-          `GROUP BY shape ORDER BY min(offset)`,
+    async keyEras(of) {
+      // Numbers are numbers, however large; a number that became a text is another key.
+      const shape = `arrayMap(name -> (name, JSONType(key, name) = 'String'), JSONExtractKeys(key))`;
+      const rows = await clickhouse.query<{ names: string[]; from: string; ts_us: string }>(
+        `SELECT shape.1 AS names, offset AS from, toUnixTimestamp64Micro(ts) AS ts_us FROM ` +
+          `(SELECT offset, ts, shape, lagInFrame(toNullable(toString(shape))) OVER (ORDER BY offset ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before FROM ` +
+          `(SELECT offset, ts, ${shape} AS shape FROM ${changes} WHERE ${ofTable(of)} AND redelivered = 0 AND op != 't')) ` +
+          `WHERE before IS NULL OR before != toString(shape) ORDER BY offset`,
       );
-      return rows.map(({ shape }) => shape);
+      return rows.map(({ names, from, ts_us }, index) => {
+        const next = rows[index + 1];
+        const below = next === undefined ? null : Number(next.from);
+        return { of, key: names, from: Number(from), below, tsUs: Number(ts_us) };
+      });
     },
-    newestPage(of, above, { page, pages, shape }) {
-      const only = shape === null ? '' : ` AND JSONExtractKeys(key) = [${shape.map(quoteText).join(', ')}]`;
-      const where = `${ofTable(of)}${only} AND offset > ${above} AND redelivered = 0 AND op != 't' AND cityHash64(key) % ${pages} = ${page}`;
+    newestPage(of, { page, pages, ...range }) {
+      const where = `${ofTable(of)} AND ${within(range)} AND redelivered = 0 AND op != 't' AND cityHash64(key) % ${pages} = ${page}`;
       return truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`);
     },
   };
+}
+
+function within({ from, below }: OffsetRange): string {
+  return below === null ? `offset >= ${from}` : `offset >= ${from} AND offset < ${below}`;
 }
 
 const TRUTH =

@@ -206,9 +206,10 @@ export function deliverPartition(options: PartitionOptions): PartitionDelivery {
       fetching.follow();
       if (state.mustReassign) throw new Reassign();
       if (redo !== null) return;
+      // What is prepared ahead keeps its mirrors as they are, and one may have to be made anew first.
+      if (state.mustRewind || work.waiting) await readAhead.spoil();
       if (state.mustRewind) await rewind(idle, writer);
       if (!work.waiting) return;
-      await readAhead.spoil();
       past = await doWork(idle, writer, past);
     };
     while (isCurrent()) {

@@ -4,6 +4,7 @@ import { isCounted } from '../clickhouse/mirror-layout';
 import { ForeignColumns } from '../clickhouse/native';
 import { quoteText } from '../clickhouse/quote';
 import { withheldColumns } from '../debezium/withheld';
+import type { BlockMode } from '../events';
 import { OP } from '../model';
 import type { PolicyUse } from '../column-rules';
 import { MAX_BLOCK_OFFSETS } from '../plan/assignment';
@@ -16,6 +17,7 @@ import { judge, needTwins, type Watermark } from '../plan/position';
 import { withheldRows } from '../plan/withheld-rows';
 import { describeBad } from './bad-record';
 import { markForgotten, withoutForgotten } from './forgotten-rows';
+import { isUnderEarlierKey, type HeldShare } from './held-tables';
 import type { LookedAt, TableShare } from './image-reader';
 import { buildCounted, countedFrom } from './keyless';
 import { openMasked } from './mask-late';
@@ -62,7 +64,9 @@ export interface Prepared {
   readonly truncates: readonly Truncate[];
   /** The block was looked up before: it may take longer to write. */
   readonly seen: boolean;
-  readonly modes: readonly { readonly table: string; readonly mode: Mode | 'truncate' }[];
+  readonly modes: readonly { readonly table: string; readonly mode: BlockMode }[];
+  /** Left out of their mirrors, which are to be made anew for that. */
+  readonly held: readonly HeldShare[];
   /** What goes to quarantine now. */
   readonly bad: readonly BadRecord[];
   /** Those, and what is there already. */
@@ -99,7 +103,9 @@ export async function prepareBlock(
     block.tables.map((_, index) => openMasked(block, index, needOf(block, index, context), ports.tables)),
   );
   const mirrors = limits.mirrors && !isSettled(block, context, present.changes);
-  const shares = mirrors ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable }) : [];
+  const { shares, held } = mirrors
+    ? await buildShares(opened, looked, { context, ports, appendable: reads.appendable })
+    : { shares: [], held: [] };
   const unread = withoutForgotten([...block.bad, ...shares.flatMap((share) => share.bad)], context.marks.forgotten);
   const bad = unread.filter(({ offset }) => !present.quarantine.has(offset));
   const wires = await Promise.all(opened.map((table, index) => wiresOf(table, block, index)));
@@ -132,7 +138,11 @@ export async function prepareBlock(
       ...shares.flatMap(({ table, emptied }) => (emptied === null ? [] : [{ table, below: emptied }])),
     ],
     seen: context.seen,
-    modes: shares.map(({ table, mode }) => ({ table: table.name, mode })),
+    modes: [
+      ...shares.map(({ table, mode }) => ({ table: table.name, mode })),
+      ...held.map(({ mirrored }) => ({ table: mirrored.name, mode: 'held' as const })),
+    ],
+    held,
     bad,
     unread,
     policies: [...shares.flatMap(({ clamped }) => clamped), ...rejectedIn(bad)],
@@ -210,27 +220,35 @@ interface BuiltShare {
   readonly emptied: number | null;
 }
 
-async function buildShares(opened: OpenTable[], looked: LookedAt, building: Building): Promise<BuiltShare[]> {
+async function buildShares(
+  opened: OpenTable[],
+  looked: LookedAt,
+  building: Building,
+): Promise<{ shares: BuiltShare[]; held: HeldShare[] }> {
   const { block } = looked;
   const rowsOf = block.tables.map((): number[] => []);
   for (let row = 0; row < block.rowCount; row++)
     if (block.ops[row] !== OP.t && looked.redelivered[row] !== FORGOTTEN) rowsOf[block.tableOf[row] ?? 0]?.push(row);
-  const shares: BuiltShare[] = [];
+  const all: (BuiltShare | HeldShare)[] = [];
   for (const [index, source] of block.tables.entries()) {
     const rows = rowsOf[index] ?? [];
     if (rows.length === 0 || !opened[index]?.mirrored) continue;
-    shares.push(...(await buildOne({ index, source, rows }, opened, looked, building)));
+    const share = await buildOne({ index, source, rows }, opened, looked, building);
+    if (share !== null) all.push(share);
   }
-  return shares;
+  return { shares: all.filter((share) => 'mode' in share), held: all.filter((share) => 'mirrored' in share) };
 }
 
-/** Builds a table's share; reads the catalogue again for each field that an image has and the layout does not know. */
+/**
+ * Builds a table's share, or holds it; reads the catalogue again for each field that an image has and the layout does not
+ * know. Null where the table is not mirrored (any more).
+ */
 async function buildOne(
   of: { index: number; source: BlockTable; rows: readonly number[] },
   opened: OpenTable[],
   looked: LookedAt,
   building: Building,
-): Promise<BuiltShare[]> {
+): Promise<BuiltShare | HeldShare | null> {
   const { context, ports, appendable } = building;
   const reopen = async (): Promise<void> => {
     opened[of.index] = await openMasked(looked.block, of.index, needOf(looked.block, of.index, context), ports.tables);
@@ -238,11 +256,12 @@ async function buildOne(
   let triedAgain = false;
   for (;;) {
     const table = opened[of.index]?.mirrored ?? null;
-    if (table === null) return [];
+    if (table === null) return null;
     const { block, redelivered, withheld } = looked;
     const wires = await wiresOf(opened[of.index] as OpenTable, block, of.index);
     const transcoders = wires.map((wire) => wire?.transcoder ?? undefined);
     const share: TableShare = { table, source: of.source, rows: of.rows, transcoders };
+    if (isUnderEarlierKey(share, looked)) return { table: of.source, mirrored: table };
     const mode = chooseMode({
       block,
       rows: of.rows,
@@ -266,16 +285,14 @@ async function buildOne(
     }
     const { built } = written;
     if (built.kind === 'built')
-      return [
-        {
-          table,
-          mode: written.mode,
-          rows: mirrorColumns(built.signed),
-          bad: built.bad,
-          emptied: written.emptied,
-          clamped: built.clamped,
-        },
-      ];
+      return {
+        table,
+        mode: written.mode,
+        rows: mirrorColumns(built.signed),
+        bad: built.bad,
+        emptied: written.emptied,
+        clamped: built.clamped,
+      };
     if (built.kind === 'stale') ports.tables.refresh(of.source, built.field);
     if (built.kind === 'too-narrow') await ports.tables.widen(of.source, built.column);
     await reopen();

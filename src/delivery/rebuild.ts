@@ -1,7 +1,7 @@
 /** Makes a mirror anew from `changes` alone: for each key its newest event, page by page. Kafka is not read. */
 import type { TargetTable } from '../clickhouse/insert';
 import { isCounted, type MirrorLayout } from '../clickhouse/mirror-layout';
-import type { TableOf, TruthEvent } from '../clickhouse/truth-look-ups';
+import type { OffsetRange, TableOf, TruthEvent } from '../clickhouse/truth-look-ups';
 import { foldOver, type FoldEvent, type Standing } from '../plan/fold';
 import { MirrorRows, type SignedRows } from '../plan/mirror-rows';
 import { isTruncated, ownTruncate, type Truncation } from '../plan/truncation';
@@ -30,54 +30,94 @@ export interface Filling {
 
 /** Writes the table as `changes` has it now. Returns how many keys could not be made: their withheld values are lost. */
 export async function fillFromChanges(filling: Filling, ports: Ports): Promise<number> {
-  const reader = createTruthReader(filling.layout, filling.earlier);
-  const truncations = await ports.lookUps.truncations(filling.schema, filling.table);
+  const { lookUps } = ports;
+  const truncations = await lookUps.truncations(filling.schema, filling.table);
   let lost = 0;
-  for (const of of await ports.lookUps.whereabouts(filling.schema, filling.table)) {
+  for (const [turn, era] of (await erasOf(filling, ports)).entries()) {
+    const { of } = era;
     const above = ownTruncate(of, truncations);
     const pages = Math.max(1, Math.ceil(of.rows / PAGE_KEYS));
-    if (isCounted(filling.layout)) {
-      for (let page = 0; page < pages; page++)
-        lost += await writeCounted({ of, page, pages, above }, filling, reader, ports);
-      continue;
-    }
-    // After the key was changed a row has events under two keys: those under the later one are folded over the others.
-    const shapes = filling.earlier?.rekeyed === true ? await ports.lookUps.keyShapes(of) : [null];
-    for (const [turn, shape] of shapes.entries()) {
-      for (let page = 0; page < pages; page++) {
-        const truths = await ports.lookUps.newestPage(of, above, { page, pages, shape });
-        lost += await writePage({ of, truths, page, above, turn }, filling, reader, { ports, truncations });
-      }
-    }
+    const key = eraKey(era, filling);
+    const layout = { ...filling.layout, key };
+    const writing: Writing = {
+      ...{ filling, ports, truncations, layout, pages, above, era },
+      // The mirror has nothing of a partition whose rows have one key, and nothing at all before the first turn.
+      turn: era.key === null ? 0 : turn,
+      reader: createTruthReader(layout, filling.earlier),
+    };
+    for (let page = 0; page < pages; page++)
+      lost += await (isCounted(filling.layout) ? writeCounted(page, writing) : writePage(page, writing));
   }
   return lost;
 }
 
-interface Page {
-  readonly of: TableOf;
-  readonly truths: readonly TruthEvent[];
-  readonly page: number;
-  readonly above: number;
-  /** 0 while the mirror has nothing of the partition. */
-  readonly turn: number;
+/** What is written in one turn; `key`: as in `KeyEra`, null where it was never changed. */
+interface Era extends OffsetRange {
+  readonly of: TableOf & { readonly rows: number };
+  readonly key: readonly string[] | null;
 }
 
-async function writePage(
-  { of, truths, page, above, turn }: Page,
-  filling: Filling,
-  reader: TruthReader,
-  { ports, truncations }: { ports: Ports; truncations: readonly Truncation[] },
-): Promise<number> {
-  const { layout, shadow } = filling;
+/**
+ * After the key was changed a row has events under several: what came under a later one is folded over what came before.
+ * Nobody writes to a table while its key is changed, so the eras of its partitions follow each other.
+ */
+async function erasOf({ schema, table, layout, earlier }: Filling, { lookUps }: Ports): Promise<Era[]> {
+  const places = await lookUps.whereabouts(schema, table);
+  if (earlier?.rekeyed !== true || isCounted(layout))
+    return places.map((of) => ({ of, key: null, from: 0, below: null }));
+  const eras = await Promise.all(places.map(async (of) => (await lookUps.keyEras(of)).map((era) => ({ ...era, of }))));
+  return eras.flat().sort((a, b) => a.tsUs - b.tsUs);
+}
+
+/** The columns that told rows apart then, as the layout has them; those of now where some are gone. */
+function eraKey({ key }: Era, { layout, earlier }: Filling): readonly number[] {
+  const then = (key ?? []).map((name) =>
+    layout.columns.findIndex((column) => earlier?.namesOf(column.name).includes(name)),
+  );
+  return then.length === 0 || then.includes(-1) ? layout.key : then;
+}
+
+interface Writing {
+  readonly era: Era;
+  readonly turn: number;
+  readonly layout: MirrorLayout;
+  readonly reader: TruthReader;
+  readonly pages: number;
+  /** Up to this offset a truncate took everything away. */
+  readonly above: number;
+  readonly truncations: readonly Truncation[];
+  readonly filling: Filling;
+  readonly ports: Ports;
+}
+
+async function writePage(page: number, writing: Writing): Promise<number> {
+  const { era, layout, filling, ports } = writing;
   const images = new MirrorRows(layout);
+  const { events, lost } = await (era.key?.length === 0
+    ? unkeyedEvents(page, images, writing)
+    : keyedEvents(page, images, writing));
+  const standing = await standingOf(writing, events, images);
+  const { signed, unresolved } = foldOver(images, events, standing);
+  await insertPage(signed, { ...writing, page }, filling, ports);
+  return lost + unresolved.length;
+}
+
+interface Events {
+  /** In offset order. */
+  readonly events: FoldEvent[];
+  readonly lost: number;
+}
+
+/** For each key its newest event. */
+async function keyedEvents(page: number, images: MirrorRows, writing: Writing): Promise<Events> {
+  const { era, turn, layout, reader, pages, above, truncations, ports } = writing;
+  const { of, below } = era;
+  const from = Math.max(era.from, above + 1);
+  const truths = await ports.lookUps.newestPage(of, { page, pages, from, below });
   const alive = truths.filter((truth) => truth.op !== 'd' && !isTruncated({ ...truth, ...of }, truncations));
   const { events, lost } = await eventsOfTruths(alive, { of, above, layout, lookUps: ports.lookUps, reader, images });
   const gone = turn === 0 ? [] : deletes(truths, reader, images);
-  const all = [...events, ...gone].sort((a, b) => a.origin.offset - b.origin.offset);
-  const standing = await standingOf(turn, all, images, { ports, shadow });
-  const { signed, unresolved } = foldOver(images, all, standing);
-  await insertPage(signed, { of, page, turn }, filling, ports);
-  return lost + unresolved.length;
+  return { events: [...events, ...gone].sort((a, b) => a.origin.offset - b.origin.offset), lost };
 }
 
 /** The deletes among some events; one whose key cannot be read takes nothing away. */
@@ -89,49 +129,79 @@ function deletes(truths: readonly TruthEvent[], reader: TruthReader, images: Mir
   });
 }
 
+/** Of a time when nothing told rows apart: those that came more often than they went, by the key of now. */
+async function unkeyedEvents(page: number, images: MirrorRows, writing: Writing): Promise<Events> {
+  const { layout, filling } = writing;
+  const { counted, lost } = await countedImages(page, images, {
+    ...writing,
+    together: layout.key.flatMap((index) => filling.earlier?.namesOf(layout.columns[index]?.name ?? '') ?? []),
+  });
+  const byKey = Map.groupBy(counted, ({ image }) => images.keyOf(image));
+  const events = [...byKey].flatMap(([key, ofKey]): FoldEvent[] => {
+    const distinct: Counted[] = [];
+    for (const one of ofKey) {
+      const at = distinct.findIndex(({ image }) => images.equals(image, images, one.image));
+      const same = distinct[at];
+      if (same === undefined) distinct.push(one);
+      else distinct[at] = { ...(one.origin.offset > same.origin.offset ? one : same), by: same.by + one.by };
+    }
+    distinct.sort((a, b) => a.origin.offset - b.origin.offset);
+    const last = distinct.findLast(({ by }) => by > 0) ?? distinct.findLast(({ by }) => by < 0);
+    if (last === undefined) return [];
+    return [{ key, origin: last.origin, image: last.image, present: last.by > 0, withheld: null }];
+  });
+  return { events: events.sort((a, b) => a.origin.offset - b.origin.offset), lost };
+}
+
 async function standingOf(
-  turn: number,
+  { turn, filling, ports }: Writing,
   events: readonly FoldEvent[],
   images: MirrorRows,
-  { ports, shadow }: { ports: Ports; shadow: TargetTable },
 ): Promise<Standing> {
   if (turn === 0) return { rows: new MirrorRows(images.shape), byKey: new Map() };
   const rowOfKey = new Map(events.map(({ key, image }) => [key, image]));
-  const rows = await ports.currentRows({ target: shadow }, images, [...rowOfKey.values()]);
+  const rows = await ports.currentRows({ target: filling.shadow }, images, [...rowOfKey.values()]);
   return { rows, byKey: new Map(Array.from({ length: rows.rowCount }, (_, row) => [rows.keyOf(row), row])) };
 }
 
 /** A page of images of a table without a key. Other pages may have had the same row, as an earlier version of the table wrote it. */
-async function writeCounted(
-  { of, page, pages, above }: Omit<Page, 'truths' | 'turn'> & { readonly pages: number },
-  filling: Filling,
-  reader: TruthReader,
-  ports: Ports,
-): Promise<number> {
-  const { layout, earlier, shadow } = filling;
-  const run = await ports.lookUps.newestRun(of);
-  const from = Math.max(run?.from ?? 0, above + 1);
+async function writeCounted(page: number, writing: Writing): Promise<number> {
+  const { layout, filling, era, ports } = writing;
   const images = new MirrorRows(layout);
+  const { counted, lost } = await countedImages(page, images, { ...writing, together: [] });
+  const signed = await countOver(images, counted, {
+    ...{ layout, within: era.of, above: 0, equalRows: 'leave', ports },
+    target: { target: filling.shadow },
+    counts: 'every',
+  });
+  await insertPage(signed, { ...writing, page }, filling, ports);
+  return lost;
+}
+
+/** What a page counts; a newer snapshot has what came before it. */
+async function countedImages(
+  page: number,
+  images: MirrorRows,
+  { era, reader, pages, above, filling, ports, together }: Writing & { readonly together: readonly string[] },
+): Promise<{ counted: Counted[]; lost: number }> {
+  const { of, below } = era;
+  const run = await ports.lookUps.newestRun(of, below);
+  const from = Math.max(run?.from ?? 0, above + 1, era.from);
+  const alikeBeyond = filling.earlier?.newestBeyond ?? -1;
   const counted: Counted[] = [];
   let lost = 0;
-  const alikeBeyond = earlier?.newestBeyond ?? -1;
-  for (const one of await ports.lookUps.countedPage(of, { from, alikeBeyond, page, pages })) {
+  const counting = { from, below, alikeBeyond, page, pages, together };
+  for (const one of await ports.lookUps.countedPage(of, counting)) {
     const image = reader(one, images, 'present');
     if (image === null) lost++;
     if (typeof image === 'number') counted.push({ image, by: one.by, origin: one });
   }
-  const signed = await countOver(images, counted, {
-    ...{ layout, within: of, above: 0, equalRows: 'leave', ports },
-    target: { target: shadow },
-    counts: 'every',
-  });
-  await insertPage(signed, { of, page, turn: 0 }, filling, ports);
-  return lost;
+  return { counted, lost };
 }
 
 async function insertPage(
   signed: SignedRows,
-  { of, page, turn }: Pick<Page, 'of' | 'page' | 'turn'>,
+  { era: { of }, page, turn }: Pick<Writing, 'era' | 'turn'> & { readonly page: number },
   { layout, shadow, guardSeconds, insertSeconds }: Filling,
   ports: Ports,
 ): Promise<void> {

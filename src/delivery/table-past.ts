@@ -97,6 +97,8 @@ export interface EarlierImages {
   read(image: Uint8Array, place: EventPlace, withheld: readonly string[], guess: Guess): ReadImage | null;
   /** The key was changed: events of one row are under two keys. */
   readonly rekeyed: boolean;
+  /** Whether an event names its row by another key than the table has now; true where nothing tells. */
+  isUnderEarlierKey(key: Uint8Array, lsn: number): boolean;
   /** Columns with how often their value could not be told since the last call. */
   takeUnknown(): ReadonlyMap<string, number>;
   /** All names that a column of the newest version had, its own first. */
@@ -110,9 +112,7 @@ export function earlierImages(versions: readonly TableVersion[]): EarlierImages 
   let unknown = new Map<string, number>();
   return {
     newestBeyond: newest.by,
-    rekeyed: versions.some(
-      ({ source }) => source.oid === newest.source.oid && keyText(source) !== keyText(newest.source),
-    ),
+    ...keysOf(versions, newest),
     read(image, place, withheld, guess) {
       const fields = imageFields(image, 0, image.length);
       const then = tableAt(versions, place, new Set(fields.keys()), guess) ?? newest.source;
@@ -138,8 +138,39 @@ export function earlierImages(versions: readonly TableVersion[]): EarlierImages 
   };
 }
 
-function keyText({ key }: SourceTable): string {
-  return JSON.stringify(key);
+function keysOf(
+  versions: readonly TableVersion[],
+  newest: TableVersion,
+): Pick<EarlierImages, 'rekeyed' | 'isUnderEarlierKey'> {
+  const others = versions.filter(({ source }) => isOtherKey(source, newest.source));
+  const names = namesText(newest.source.key);
+  // A key of the same columns that came to be of other ones, or had other types: between two looks its text tells nothing.
+  const last = versions.findLastIndex((version) => others.includes(version));
+  const alike = versions.findLastIndex(({ source }, index) => index <= last && namesText(source.key) === names);
+  const unsureBy = alike < 0 ? -Infinity : (versions[alike + 1]?.by ?? -Infinity);
+  return {
+    rekeyed: others.length > 0,
+    isUnderEarlierKey: (key, lsn) =>
+      others.length > 0 &&
+      lsn <= newest.by &&
+      (namesText([...imageFields(key, 0, key.length).keys()]) !== names || lsn <= unsureBy),
+  };
+}
+
+/** Of one table, whether the same row may have another key as text. */
+function isOtherKey(then: SourceTable, now: SourceTable): boolean {
+  if (then.oid !== now.oid) return false;
+  if (JSON.stringify(then.key) !== JSON.stringify(now.key)) return true;
+  return now.key.some((name) => {
+    const [before, after] = [then, now].map(({ columns }) => columns.find((column) => column.name === name));
+    if (before === undefined || after === undefined) return false;
+    const isRead = isSameType(before, after) || (after.base !== 'numeric' && isWidened(before.type, after.type));
+    return before.attnum !== after.attnum || !isRead;
+  });
+}
+
+function namesText(names: readonly string[]): string {
+  return JSON.stringify([...names].sort());
 }
 
 /**

@@ -9,6 +9,7 @@ import { marksWith } from '../plan/marks';
 import { placeName } from '../plan/replay';
 import { prepareAhead, type Ahead } from './ahead';
 import { machineryTable } from './assign';
+import { createHeldTables } from './held-tables';
 import { patiently } from './patience';
 import { MirrorOutdated, type DeliveryLimits, type DeliveryPorts, type MirroredTable } from './ports';
 import { loudness } from './policy-uses';
@@ -152,6 +153,21 @@ export function createBlockWriter({
     }
   };
 
+  const renew = async (table: BlockTable): Promise<void> => {
+    signal.throwIfAborted();
+    await patiently(() => remake(table), waiting).catch((error: unknown) => {
+      // The group did not stay as it was, or a page came too late: the mirror that stands stays.
+      const isForNow = error instanceof ServiceError && (error.code === 'FENCED' || error.code === 'GUARD_REFUSED');
+      throw isForNow ? new Reassign() : error;
+    });
+  };
+
+  const held = createHeldTables(ports.tables);
+  /** Nothing is acknowledged that a mirror lacks. */
+  const renewHeld = async (): Promise<void> => {
+    for (let due = await held.due([]); due !== null; due = await held.due([])) await renew(due);
+  };
+
   /** Keeps the block's mirrors while it is written. One that its source has left behind is made anew first, with nobody in it. */
   const withMirrors = async <T>(block: ChangeBlock, action: () => Promise<T>): Promise<T> => {
     for (;;) {
@@ -166,10 +182,7 @@ export function createBlockWriter({
       } finally {
         release();
       }
-      signal.throwIfAborted();
-      await patiently(() => remake(outdated), waiting).catch((error: unknown) => {
-        throw error instanceof ServiceError && error.code === 'FENCED' ? new Reassign() : error;
-      });
+      await renew(outdated);
     }
   };
 
@@ -207,6 +220,7 @@ export function createBlockWriter({
     const insertAt = performance.now();
     onAnnounced?.(then);
     await insertAll(block, prepared, guard);
+    held.add(prepared.held);
     const endedAt = performance.now();
     report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
     return then;
@@ -218,25 +232,38 @@ export function createBlockWriter({
       if (ahead !== null) {
         try {
           const looked = await patiently(() => lookAtAhead(ahead), waiting);
-          if (looked !== null) return await announceAndInsert(of, looked, onAnnounced);
+          if (looked !== null && (await held.due(looked.prepared.held)) === null)
+            return await announceAndInsert(of, looked, onAnnounced);
         } finally {
           ahead.giveUp();
         }
       }
       return withMirrors(block, async () => {
         const looked = await patiently(() => lookFirst(block, past, redo), waiting).catch(lookAgain);
+        const due = await held.due(looked.prepared.held);
+        if (due !== null) throw new MirrorOutdated(due);
         return announceAndInsert(of, looked, onAnnounced);
       });
     },
     prepareAhead: (block, past) => prepareAhead(block, past, { of, ports, limits }),
-    rewrite: (block, past) =>
-      withMirrors(block, async () => {
+    async rewrite(block, past) {
+      const unread = await withMirrors(block, async () => {
         const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting).catch(lookAgain);
         await insertAll(block, prepared, guard);
+        held.add(prepared.held);
         return prepared.unread;
-      }),
-    acknowledge: (offset) => commit(offset, { announced: null }),
-    settle: (offset) => commit(offset, { announced: null, settling: true }),
+      });
+      await renewHeld();
+      return unread;
+    },
+    async acknowledge(offset) {
+      await renewHeld();
+      await commit(offset, { announced: null });
+    },
+    async settle(offset) {
+      await renewHeld();
+      await commit(offset, { announced: null, settling: true });
+    },
   };
 }
 

@@ -13,7 +13,7 @@ export const MOST_POLICY_COLUMNS = 100;
 export const MOST_MESSAGES = 50;
 
 export const OPS: readonly OpName[] = ['c', 'u', 'd', 'r', 't'];
-export const MODES: readonly BlockMode[] = ['append', 'merge', 'reconcile', 'truncate'];
+export const MODES: readonly BlockMode[] = ['append', 'merge', 'reconcile', 'truncate', 'held'];
 
 export interface PartitionState extends TopicPartition {
   /** How its start was found; null until then. */
@@ -164,5 +164,5 @@ export function eachOp<T>(make: () => T): Record<OpName, T> {
 }
 
 export function eachMode(): Record<BlockMode, number> {
-  return { append: 0, merge: 0, reconcile: 0, truncate: 0 };
+  return { append: 0, merge: 0, reconcile: 0, truncate: 0, held: 0 };
 }

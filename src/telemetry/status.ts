@@ -3,7 +3,7 @@ import type { BlockMode } from '../events';
 import type { OpName } from '../model';
 import type { LatencyPoint } from './figures';
 import { lagMs, slowPart, type Stage } from './slow';
-import { OPS, type Message, type PartitionState, type State, type TableState } from './state';
+import { eachMode, OPS, type Message, type PartitionState, type State, type TableState } from './state';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
 export const STATUS_VERSION = 1;
@@ -288,7 +288,7 @@ export function policiesOf({ policies }: TableState): PolicyStatus[] {
 
 function quietTable(table: string, rows: number): TableStatus {
   const none = { c: 0, u: 0, d: 0, r: 0, t: 0 };
-  const modes = { append: 0, merge: 0, reconcile: 0, truncate: 0 };
+  const modes = eachMode();
   return {
     table,
     mirrored: true,

@@ -57,6 +57,10 @@ export interface World {
   nowMs: number;
   changesUuid: string;
   wholeBefore: boolean;
+  /** Reads images of earlier versions of every table. */
+  earlier: MirroredTable['earlier'];
+  /** How often each mirror was made anew; part of its UUID. */
+  readonly renewed: Map<string, number>;
   canCommit: boolean;
   /** Whether tables are open as they are needed, so that a block may be prepared ahead. */
   tablesStand: boolean;
@@ -93,6 +97,8 @@ export function createWorld(): World {
     nowMs: 9_000_000,
     changesUuid: TARGET,
     wholeBefore: true,
+    earlier: null,
+    renewed: new Map(),
     canCommit: true,
     tablesStand: true,
     onSchema: async () => null,
@@ -112,14 +118,14 @@ function portsOf(world: World): DeliveryPorts {
   const layout = layoutOf();
   const transcoder = compileTranscoder(layout);
   const openTable = (name: string): OpenTable => {
-    const target = tableOf(`${name}__mirror`, `uuid of ${name}`);
+    const target = tableOf(`${name}__mirror`, `uuid ${world.renewed.get(name) ?? 0} of ${name}`);
     const mirrored: MirroredTable = {
       name: `public.${name}`,
       layout,
       readers: { of: () => transcoder },
       target,
       wholeBefore: world.wholeBefore,
-      earlier: null,
+      earlier: world.earlier,
     };
     return { mirrored, wire: async () => ({ id: { low: 1, high: 0 }, transcoder }) };
   };
@@ -259,7 +265,7 @@ function lookUpsOf({ calls, changes }: World): DeliveryPorts['lookUps'] {
     newestPage: async () => [],
     newestRun: async () => null,
     countedPage: async () => [],
-    keyShapes: async () => [],
+    keyEras: async () => [],
   };
 }
 

@@ -1,7 +1,7 @@
 /** The steps of one block: what is looked at, announced and written, in which order, and what a fault leaves behind. */
 import type { Past } from '../../../src/delivery/prepare';
 import { createBlockWriter, Reassign, type BlockWriter } from '../../../src/delivery/write-block';
-import type { ChangeBlock } from '../../../src/plan/change-block';
+import type { BlockTable, ChangeBlock } from '../../../src/plan/change-block';
 import { parseNote } from '../../../src/plan/commit';
 import { NO_MARKS } from '../../../src/plan/marks';
 import { NO_WATERMARK } from '../../../src/plan/position';
@@ -13,9 +13,8 @@ const PAST: Past = { watermark: NO_WATERMARK, snapshot: { kind: 'mixed' }, marks
 const image = (id: number): string => JSON.stringify({ id, note: 'n' });
 const c = (offset: number, id = offset): Fact => ({ offset, op: 'c', key: `{"id":${id}}`, after: image(id) });
 
-function writerOf(world: World, abort = new AbortController()): BlockWriter {
+function writerOf(world: World, abort = new AbortController(), remake = renewing(world)): BlockWriter {
   const { ports } = world;
-  const remake = (): Promise<void> => Promise.resolve();
   return createBlockWriter({
     of: TOPIC,
     epoch: 1,
@@ -25,6 +24,14 @@ function writerOf(world: World, abort = new AbortController()): BlockWriter {
     signal: abort.signal,
     remake,
   });
+}
+
+function renewing(world: World): (table: BlockTable) => Promise<void> {
+  return ({ name }) => {
+    world.calls.push(`renew ${name}`);
+    world.renewed.set(name, (world.renewed.get(name) ?? 0) + 1);
+    return Promise.resolve();
+  };
 }
 
 function withBad(block: ChangeBlock, offset: number): ChangeBlock {
@@ -121,6 +128,76 @@ describe('a truncate', () => {
     expect(world.events[0]).toMatchObject({ tag: 'truncate-by-rebuild', table: 'public.orders', partitions: 2 });
     const until = { [`${TOPIC.topic}:0`]: world.high, [`${TOPIC.topic}:1`]: world.high };
     expect(world.marks).toEqual([{ schema: 'public', table: 'orders', until }]);
+  });
+});
+
+describe('a block with events under an earlier key', () => {
+  const OLD = '{"no":1}';
+  const old = (offset: number): Fact => ({ ...c(offset), key: OLD });
+  const rekeyed = (): World => {
+    const world = createWorld();
+    world.earlier = {
+      newestBeyond: -1,
+      rekeyed: true,
+      isUnderEarlierKey: (key) => Buffer.from(key).toString() === OLD,
+      read: () => null,
+      takeUnknown: () => new Map(),
+      namesOf: (column) => [column],
+    };
+    return world;
+  };
+
+  it('is in changes and held out of its mirror, which is made anew before the first block that is not', async () => {
+    const world = rekeyed();
+    const writer = writerOf(world);
+    let past = await writer.write(blockOf([old(0), c(1)]), PAST, { redo: null });
+    past = await writer.write(blockOf([{ ...old(2), op: 'u' }]), past, { redo: null });
+    await writer.write(blockOf([c(3)]), past, { redo: null });
+    expect(world.calls).toEqual([
+      ...['lease', 'announce [0, 2)', 'insert changes [0, 2)', 'release'],
+      ...['lease', 'announce [2, 3)', 'insert changes [2, 3)', 'release'],
+      ...['lease', 'release', 'renew orders'],
+      ...['lease', 'announce [3, 4)', 'insert changes [3, 4)', 'insert orders__mirror [3, 4)', 'release'],
+    ]);
+    expect(world.events[0]).toMatchObject({ tag: 'block-written', modes: { 'public.orders': 'held' } });
+  });
+
+  it('of one table leaves those of others as they are, and is not passed by them', async () => {
+    const world = rekeyed();
+    const writer = writerOf(world);
+    const past = await writer.write(blockOf([old(0), { ...c(1), table: 'stock' }]), PAST, { redo: null });
+    await writer.write(blockOf([{ ...c(2), table: 'stock' }]), past, { redo: null });
+    expect(world.calls.filter((call) => /mirror|renew|announce/.test(call))).toEqual([
+      ...['announce [0, 2)', 'insert stock__mirror [0, 2)', 'renew orders'],
+      ...['announce [2, 3)', 'insert stock__mirror [2, 3)'],
+    ]);
+  });
+
+  it('is acknowledged once the mirror is made anew, and by whom does not matter', async () => {
+    const world = rekeyed();
+    const writer = writerOf(world);
+    await writer.write(blockOf([old(0)]), PAST, { redo: null });
+    await writer.acknowledge(1);
+    expect(world.calls.slice(-2)).toEqual(['renew orders', 'acknowledge 1']);
+    await writer.write(blockOf([old(1)]), PAST, { redo: null });
+    world.renewed.set('orders', 7);
+    world.calls.length = 0;
+    await writer.settle(2);
+    expect(world.calls).toEqual(['acknowledge 2']);
+  });
+
+  it('is looked at anew where its mirror could not be made: it is announced still', async () => {
+    const world = rekeyed();
+    const writer = writerOf(world, new AbortController(), () => Promise.reject(refused()));
+    await writer.write(blockOf([old(0)]), PAST, { redo: null });
+    await expect(writer.acknowledge(1)).rejects.toBeInstanceOf(Reassign);
+    expect(parseNote(world.committed!.metadata)?.announced).toMatchObject({ end: 1 });
+  });
+
+  it('that is written again beside the blocks has its mirror made anew at once', async () => {
+    const world = rekeyed();
+    await writerOf(world).rewrite(blockOf([old(0)]), { ...PAST, highest: 0 });
+    expect(world.calls.at(-1)).toBe('renew orders');
   });
 });
 

@@ -230,7 +230,7 @@ describe('status.json', () => {
     if (Array.isArray(value)) return [...new Set(value.flatMap((one) => paths(one, `${at}[]`)))];
     if (typeof value !== 'object' || value === null) return [at];
     const names = Object.keys(value).join(',');
-    if (names === 'c,u,d,r,t' || names === 'append,merge,reconcile,truncate') return [`${at}.{${names}}`];
+    if (names === 'c,u,d,r,t' || names === 'append,merge,reconcile,truncate,held') return [`${at}.{${names}}`];
     return Object.entries(value).flatMap(([name, one]) => paths(one, at === '' ? name : `${at}.${name}`));
   };
 
