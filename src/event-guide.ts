@@ -94,6 +94,14 @@ export const EVENT_GUIDE: { readonly [T in Tag]: EventGuide & { readonly example
     remedy: 'See the code in [errors.md](errors.md#table); once mended, the mirror is made and filled by itself.',
     example: { tag: 'table-not-mirrored', table, code: 'TABLE_WITHOUT_KEY', reason: 'it has no primary key' },
   },
+  'table-renamed': {
+    levels: ['error'],
+    meaning:
+      'The table had another name. Its changes come under the new one, and rows that have not changed since are not in its mirror; told again at each start until they were read.',
+    remedy:
+      'A snapshot under the new name: `connectors snapshot --tables` ([schema-changes.md](schema-changes.md#renamed-tables)).',
+    example: { tag: 'table-renamed', table, from: 'public.purchases' },
+  },
   'columns-not-found': {
     levels: ['warn'],
     meaning:

@@ -70,6 +70,11 @@ export function describe(event: ServiceEvent): Description {
       const message = `a rule names ${columns.join(', ')}, which ${table} does not have (any more); if it was renamed, name it in the rule`;
       return { level: 'warn', message, fields: { event: tag, table, columns } };
     }
+    case 'table-renamed': {
+      const { tag, table, from } = event;
+      const message = `${table} was ${from}: rows that have not changed since it was renamed are not in its mirror; debezium-clickhouse connectors snapshot --tables ${table} brings them, see docs/schema-changes.md`;
+      return { level: 'error', message, fields: { event: tag, table, from } };
+    }
     case 'table-not-mirrored': {
       const { table, code, reason } = event;
       return {

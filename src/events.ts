@@ -96,6 +96,8 @@ export type ServiceEvent =
   | { readonly tag: 'masks-changed'; readonly table: string; readonly columns: readonly string[] }
   /** A rule names columns that the table does not have. */
   | { readonly tag: 'columns-not-found'; readonly table: string; readonly columns: readonly string[] }
+  /** `from`: the name it had. Rows of then are in its mirror only once they have changed, or been read again. */
+  | { readonly tag: 'table-renamed'; readonly table: string; readonly from: string }
   | { readonly tag: 'table-not-mirrored'; readonly table: string; readonly code: TableCode; readonly reason: string }
   | Waiting
   | { readonly tag: 'back-again'; readonly outside: Outside; readonly afterMs: number }

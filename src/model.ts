@@ -193,9 +193,11 @@ export interface SourceTable {
   readonly notStreamed?: true;
   /** The partitioned table that it is a leaf of. */
   readonly leafOf?: PartitionedTable;
-  /** The transaction that made the table, and the newest one that altered its columns or key. */
+  /** The transaction that made the table, or gave a table that was known before its name; and the newest one that altered its columns or key. */
   readonly madeBy?: number;
   readonly alteredBy?: number;
+  /** The one that wrote the table's own row of the catalogue last: it has its name from then or earlier. */
+  readonly namedBy?: number;
 }
 
 /** A table whose rows are in others, its leaves. */

@@ -10,6 +10,7 @@ import { openMirrorStore } from './clickhouse/mirror-store';
 import { openEraser } from './clickhouse/eraser';
 import { openQuarantine } from './clickhouse/quarantine';
 import { removeBelow } from './clickhouse/remove-below';
+import { isReadAgain } from './clickhouse/renamed';
 import { removeKeys, removeStrays, signsOf } from './clickhouse/repair-rows';
 import { standingRows } from './clickhouse/standing-rows';
 import { watchTarget } from './clickhouse/target';
@@ -266,6 +267,7 @@ export function portsOf(edges: Edges): DeliveryPorts {
       catalogue: postgres === null ? null : catalogueOf(postgres, publicationOf(config), emit),
       memory: control,
       rules: config.columns,
+      isReadAgain: (renamed) => isReadAgain((sql) => clickhouse.query(sql), databases.machinery, renamed),
       emit,
       signal,
     }),

@@ -1,6 +1,7 @@
 /** What `check` looks at, as facts; gathering and judging meet here. */
 import type { ColumnRules, PolicyInForce } from '../column-rules';
 import type { ErrorCode } from '../errors';
+import type { Named, Renamed } from '../clickhouse/renamed';
 import type { ConnectorModes, ReplicaIdentity } from '../model';
 import type { Severity } from './kind';
 import { KINDS, type FindingId } from './kinds';
@@ -105,6 +106,9 @@ export interface ColumnFacts extends ColumnType {
 export interface RelationFacts {
   readonly schema: string;
   readonly name: string;
+  /** `pg_class.oid`, and the transaction that made it. */
+  readonly oid: number;
+  readonly madeBy: number;
   /** By the settings. */
   readonly included: boolean;
   /** Its rows come under its name: not under those of its leaves, or of the partitioned table that it is a leaf of. */
@@ -161,6 +165,10 @@ export interface ClickHouseFacts {
   readonly disks: readonly { readonly name: string; readonly freeBytes: number; readonly totalBytes: number }[];
   /** The consumer group that is recorded as the owner of this target. */
   readonly group: string | null;
+  /** Under which name each table was last found, by its oid. */
+  readonly named: readonly (Named & { readonly oid: number })[];
+  /** Tables that had another name, and whether their rows were read again since. */
+  readonly renamed: readonly (Renamed & { readonly readAgain: boolean })[];
 }
 
 export interface ConnectFacts {

@@ -5,6 +5,7 @@ import { judgeClickHouse, judgeViewNames } from './judge-clickhouse';
 import { applyCommand, judgeConnect, judgeRegistry } from './judge-connector';
 import { judgeKafka } from './judge-kafka';
 import { judgePostgres } from './judge-postgres';
+import { judgeRenamed } from './judge-renamed';
 import { judgeRules } from './judge-rules';
 import type { Severity } from './kind';
 import type { FindingId } from './kinds';
@@ -25,6 +26,7 @@ export function findings(facts: CheckFacts): Finding[] {
     ...judgeRegistry(facts.registry, connect),
     ...judgeIf(facts.clickhouse, (clickhouse) => judgeClickHouse(clickhouse, wanted)),
     ...judgeViews(facts),
+    ...judgeRenames(facts),
     ...wanted.warnings.map(judgeOpenConnection),
   ];
   return ORDER.flatMap((severity) => all.filter((one) => one.severity === severity));
@@ -41,6 +43,11 @@ function judgeIf<T>(looked: Looked<T>, judge: (facts: T) => Finding[]): Finding[
 function judgeViews({ wanted, postgres, clickhouse }: CheckFacts): Finding[] {
   if (!wanted.mirrors) return [];
   return judgeViewNames(factsOf(postgres)?.tables ?? [], factsOf(clickhouse)?.objects ?? [], wanted);
+}
+
+function judgeRenames({ wanted, postgres, clickhouse }: CheckFacts): Finding[] {
+  const [source, target] = [factsOf(postgres), factsOf(clickhouse)];
+  return source === null || target === null || !wanted.mirrors ? [] : judgeRenamed(source.relations, target, wanted);
 }
 
 function judgeAway(facts: CheckFacts): Finding[] {

@@ -1,4 +1,5 @@
 /** Asks ClickHouse for the facts that `check` judges; changes nothing. */
+import { namedTables, renamedTables } from '../clickhouse/renamed';
 import type { ClickHouseFacts, Wanted } from './facts';
 
 export type ClickHouseQuery = <T>(sql: string, params?: Record<string, unknown>) => Promise<T[]>;
@@ -46,11 +47,9 @@ export async function clickhouseFacts(query: ClickHouseQuery, { database }: Want
     })),
     lacks: await lacking(query, names),
     disks: disks.map(({ name, free, total }) => ({ name, freeBytes: Number(free), totalBytes: Number(total) })),
-    group: await groupOf(
-      query,
-      machinery,
-      databases.some(({ name }) => name === machinery),
-    ),
+    ...(databases.some(({ name }) => name === machinery)
+      ? await remembered(query, machinery)
+      : { group: null, named: [], renamed: [] }),
   };
 }
 
@@ -71,10 +70,15 @@ async function lacking(query: ClickHouseQuery, names: readonly string[]): Promis
   return answers.filter((right): right is string => right !== null);
 }
 
-async function groupOf(query: ClickHouseQuery, machinery: string, exists: boolean): Promise<string | null> {
-  if (!exists) return null;
-  const rows = await query<{ value: string }>(
-    `SELECT value FROM ${machinery}.control FINAL WHERE name = 'group'`,
-  ).catch(() => []);
-  return rows[0]?.value ?? null;
+/** Before the first start nothing is there to remember. */
+async function remembered(
+  query: ClickHouseQuery,
+  machinery: string,
+): Promise<Pick<ClickHouseFacts, 'group' | 'named' | 'renamed'>> {
+  const [groups, named, renamed] = await Promise.all([
+    query<{ value: string }>(`SELECT value FROM ${machinery}.control FINAL WHERE name = 'group'`).catch(() => []),
+    namedTables(query, machinery).catch(() => []),
+    renamedTables(query, machinery).catch(() => []),
+  ]);
+  return { group: groups[0]?.value ?? null, named, renamed };
 }

@@ -82,7 +82,8 @@ ORDER BY c.oid, a.attnum`;
 
 /** The key is the one that the mirror has: the primary key, else the first by name of the unique indexes over NOT NULL columns. */
 const RELATIONS_SQL = `
-SELECT n.nspname AS schema, c.relname AS name,
+SELECT n.nspname AS schema, c.relname AS name, c.oid::bigint::float8 AS oid,
+  (SELECT a.xmin::text::float8 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum < 0 LIMIT 1) AS "madeBy",
   ARRAY(
     SELECT a.attname::text FROM pg_attribute a
     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS columns,

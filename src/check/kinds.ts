@@ -207,6 +207,11 @@ export const KINDS = {
     'error',
     'An insert that is repeated after its answer was lost would be there twice: exactly once rests on the tokens that this window keeps.',
   ),
+  'table-renamed': kind(
+    'ClickHouse',
+    'error',
+    'Its changes come under the new name from then on, and the rows of before do not: the new mirror lacks those that have not changed since.',
+  ),
   'view-name-taken': kind(
     'ClickHouse',
     'warning',

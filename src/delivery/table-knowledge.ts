@@ -4,10 +4,14 @@ import { ERROR_CODES, ServiceError, type TableCode } from '../errors';
 import type { Emit } from '../events';
 import { mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
 import { tableName, type SourceColumn, type SourceTable } from '../model';
+import type { Renamed } from '../clickhouse/renamed';
+import type { ShownBy } from '../clickhouse/schema-changes';
 import type { TableVersion } from '../plan/table-versions';
 import type { Hash } from '../debezium/image-mask';
 import type { Masking } from '../masking';
 import { patiently } from './patience';
+import { sayEachOnce } from './say-each-once';
+import { pastUnderOtherNames, rememberName } from './table-names';
 import { readWidened, rememberWidened } from './widened';
 import { inheritMasks, readPast, rememberVersion, withUnknown, type Memory } from './table-past';
 
@@ -48,8 +52,9 @@ export interface TableKnowledge {
   /**
    * The table as it is, its versions remembered; a code where it cannot be mirrored. A table that is gone from the
    * catalogue is what it was last: its events may still be under way. Waits while PostgreSQL is away.
+   * @param shownBy the record that asks; null for none
    */
-  of(table: TableName, before: Look | null): Promise<Found>;
+  of(table: TableName, before: Look | null, shownBy: ShownBy | null): Promise<Found>;
   /** From now on the column is text where its policy is `lossless`. */
   widen(table: TableName, column: string): Promise<void>;
   /** Whether nothing was altered since `look`, for events up to an LSN. PostgreSQL away: what is known must do. */
@@ -65,7 +70,9 @@ export interface TableKnowledgeOptions {
   /** Where the versions of tables are remembered. */
   readonly memory: Memory;
   readonly rules: ColumnRules;
-  readonly masking: Pick<Masking, 'source' | 'hash'>;
+  readonly masking: Pick<Masking, 'source' | 'hash' | 'any'>;
+  /** Whether a snapshot has brought the rows of a renamed table under the name it has now. */
+  readonly isReadAgain: (renamed: Renamed) => Promise<boolean>;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }
@@ -75,27 +82,52 @@ export function tableKnowledge({
   memory,
   rules,
   masking,
+  isReadAgain,
   emit,
   signal,
 }: TableKnowledgeOptions): TableKnowledge {
   const waiting = { signal, emit };
   let askAgainAt = 0;
+  const once = sayEachOnce();
+
+  /** The table as it is, known by its name; one that had another is told of. */
+  const underItsName = async (source: SourceTable, shownBy: ShownBy | null): Promise<SourceTable> => {
+    const renamed = await rememberName(memory, source, shownBy);
+    if (renamed === null) return source;
+    const [table, from] = [tableName(source), tableName(renamed.from)];
+    if (!(await isReadAgain(renamed)))
+      once(`${table} ${renamed.offset}`, () => emit({ tag: 'table-renamed', table, from }));
+    // Events of before it had the name are of the table that had it then.
+    return source.namedBy === undefined ? source : { ...source, madeBy: source.namedBy };
+  };
+
+  /** The table and its versions, the newest of them remembered; what was masked under any name is so in all. */
+  const remember = async (
+    table: SourceTable,
+    { now, past, seen }: { now: boolean; past: readonly TableVersion[]; seen: { after: number; by: number } },
+  ): Promise<{ source: SourceTable; versions: readonly TableVersion[] }> => {
+    const former = masking.any ? await pastUnderOtherNames(memory, table, masking) : [];
+    const source = inheritMasks([...former, { source: table, after: -1, by: -1 }]).at(-1)?.source ?? table;
+    const remembered = now ? await rememberVersion(memory, source, past, seen) : past;
+    if (past.length > 0 && remembered !== past) sayUnknown(remembered, source, emit);
+    return { source, versions: inheritMasks([...former, ...remembered]).slice(former.length) };
+  };
+
   return {
-    async of(table, before) {
+    async of(table, before, shownBy) {
       if (catalogue === null) return { known: 'TABLE_UNKNOWN', source: null, look: null };
       const found = await patiently(() => readSource(table, catalogue), waiting);
       const { look } = found;
-      const source = found.source === null ? null : masking.source(found.source);
+      const ruled = found.source === null ? null : masking.source(found.source);
       const past = await patiently(() => readPast(memory, table, masking), waiting);
-      const current = source ?? past.at(-1)?.source ?? null;
-      if (current === null) return { known: 'TABLE_UNKNOWN', source: null, look };
+      const now = ruled === null ? null : await patiently(() => underItsName(ruled, shownBy), waiting);
+      const current = now ?? past.at(-1)?.source;
+      if (current === undefined) return { known: 'TABLE_UNKNOWN', source: null, look };
       const seen = { after: before?.lsn ?? -1, by: look.lsn };
-      const remembered =
-        source === null ? past : await patiently(() => rememberVersion(memory, source, past, seen), waiting);
-      if (past.length > 0 && remembered !== past) sayUnknown(remembered, current, emit);
-      const versions = inheritMasks(remembered);
+      const known = await patiently(() => remember(current, { now: now !== null, past, seen }), waiting);
       const widened = await patiently(() => readWidened(memory, table), waiting);
-      return { ...knownOf(current, versions, { hash: masking.hash, choices: choicesOf(rules, table, widened) }), look };
+      const choices = choicesOf(rules, table, widened);
+      return { ...knownOf(known.source, known.versions, { hash: masking.hash, choices }), look };
     },
     async widen(table, column) {
       if (await patiently(() => rememberWidened(memory, table, column), waiting))

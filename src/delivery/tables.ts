@@ -213,8 +213,8 @@ export function createTables(options: TablesOptions): Tables {
     take: TakeTable | null = null,
   ): Entry => {
     const ignored = before?.ignored ?? new Set<string>();
-    const find = async (): ReturnType<TableKnowledge['of']> => knowledge.of(table, (await before?.look) ?? null);
-    const open = ({ known, source }: Awaited<ReturnType<TableKnowledge['of']>>): Promise<OpenTable> => {
+    const find = async (): Promise<Found> => knowledge.of(table, (await before?.look) ?? null, shownBy);
+    const open = ({ known, source }: Found): Promise<OpenTable> => {
       const fitting = typeof known === 'string' ? known : { ...known, layout: ignoreFields(known.layout, ignored) };
       return openTable(table, { known: fitting, source }, shownBy, take);
     };

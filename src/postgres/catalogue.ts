@@ -11,7 +11,7 @@ export type CatalogueQuery = (sql: string, params: readonly unknown[]) => Promis
  */
 const TABLE_SQL = `
 WITH RECURSIVE target AS (
-  SELECT c.oid, c.relreplident, c.relispartition, c.relkind = 'p' AS partitioned
+  SELECT c.oid, c.xmin, c.relreplident, c.relispartition, c.relkind = 'p' AS partitioned
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p', 'f')
 ), resolved AS (
@@ -41,6 +41,7 @@ SELECT target.relreplident::text AS identity,
        target.oid::bigint::text AS oid,
        -- The row of a column of the system is never written again; those of the table's own are, when they are altered.
        (SELECT s.xmin::text FROM pg_catalog.pg_attribute s WHERE s.attrelid = target.oid AND s.attnum < 0 LIMIT 1) AS "madeBy",
+       target.xmin::text AS "namedBy",
        own.xmin::text AS "alteredBy",
        k.xmin::text AS "keyedBy",
        -- A snapshot reads both a partitioned table and its leaves; the stream has one of them, as the publication says.
@@ -95,6 +96,7 @@ interface CatalogueRow {
   readonly leafOf: PartitionedTable | null;
   readonly notStreamed: boolean;
   readonly madeBy: string | null;
+  readonly namedBy: string;
   readonly alteredBy: string | null;
   readonly keyedBy: string | null;
   readonly attnum: number;
@@ -143,6 +145,7 @@ export async function readTable(
     ...(first.leafOf ? { leafOf: first.leafOf } : {}),
     oid: Number(first.oid),
     madeBy: Number(first.madeBy ?? 0),
+    namedBy: Number(first.namedBy),
     alteredBy: altered
       .map(Number)
       .reduce((newest, xid) => (isLater(xid, newest) ? xid : newest), Number(altered[0] ?? 0)),
@@ -169,9 +172,9 @@ function column(row: CatalogueRow): SourceColumn {
 
 const LSN_SQL = `SELECT (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END - '0/0')::text AS lsn`;
 
-/** Everything of a table that an ALTER TABLE writes, as one text. */
+/** Everything of a table that an ALTER TABLE writes, as one text; another name is written to its own row of the catalogue. */
 const STATE_SQL = `
-SELECT c.oid::text || '/' || c.relreplident::text || '/' ||
+SELECT c.oid::text || '/' || c.xmin::text || '/' || c.relreplident::text || '/' ||
        (SELECT string_agg(a.attnum || ':' || a.xmin::text, ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0) || '/' ||
        coalesce((SELECT string_agg(i.indexrelid || ':' || i.xmin::text || i.indisvalid, ',' ORDER BY i.indexrelid)

@@ -57,6 +57,10 @@ const FOLDS: { readonly [T in Tag]?: (state: State, event: Of<T>, nowMs: number)
     const of = tableOf(state, table);
     if (of !== null) of.notMirrored = null;
   },
+  'table-renamed': (state, { table, from }) => {
+    const of = tableOf(state, table);
+    if (of !== null) of.renamedFrom = from;
+  },
   'topics-paused': (state, { topics }) => void (state.paused = topics),
   'catalogue-read': ({ totals }, { ms }) => {
     totals.catalogueReads++;
@@ -153,6 +157,7 @@ function foldOps(state: State, table: string, ops: Readonly<Partial<Record<OpNam
     if (count === 0) continue;
     state.totals.ops[op] += count;
     if (of === null) continue;
+    if (op === 'r') of.renamedFrom = null;
     of.totals[op] += count;
     of.rates[op].add(count, nowMs);
     of.lastChangeAt = nowMs;
@@ -218,6 +223,7 @@ function tableOf(state: State, table: string): TableState | null {
   const created: TableState = {
     table,
     notMirrored: null,
+    renamedFrom: null,
     policies: new Map(),
     totals: eachOp(() => 0),
     rates: eachOp(() => new Rate()),

@@ -35,6 +35,8 @@ export interface TableState {
   readonly table: string;
   /** Why it is audited and not mirrored; null while it is mirrored, or nothing is known. */
   notMirrored: string | null;
+  /** The name that it had; null where it had none, or its rows were read again under this one. */
+  renamedFrom: string | null;
   /** Values that a policy acted on, by policy and column, joined by a space; no column for those that are too many. */
   readonly policies: Map<string, number>;
   readonly totals: Record<OpName, number>;

@@ -118,6 +118,8 @@ export interface TableStatus {
   readonly table: string;
   readonly mirrored: boolean;
   readonly notMirroredReason: string | null;
+  /** The name it had: rows of then that have not changed since are not in the mirror. */
+  readonly renamedFrom: string | null;
   /** Rows of the mirror; null while not known. */
   readonly rows: number | null;
   readonly totals: Readonly<Record<OpName, number>>;
@@ -263,13 +265,14 @@ function tablesOf(state: State, { rows }: Lookouts, nowMs: number): TableStatus[
 }
 
 function tableStatus(of: TableState, rows: number | null, nowMs: number): TableStatus {
-  const { table, notMirrored, totals, modes, lastChangeAt } = of;
+  const { table, notMirrored, renamedFrom, totals, modes, lastChangeAt } = of;
   const perSecond = { c: 0, u: 0, d: 0, r: 0, t: 0 };
   for (const op of OPS) perSecond[op] = of.rates[op].perSecond(nowMs);
   return {
     table,
     mirrored: notMirrored === null,
     notMirroredReason: notMirrored,
+    renamedFrom,
     rows,
     totals: { ...totals },
     perSecond,
@@ -293,6 +296,7 @@ function quietTable(table: string, rows: number): TableStatus {
     table,
     mirrored: true,
     notMirroredReason: null,
+    renamedFrom: null,
     rows,
     totals: none,
     perSecond: none,

@@ -35,6 +35,8 @@ export interface TableResult {
   /** Per column, in how many rows the mirror holds another value by a documented policy (clamp). They are not differences. */
   readonly altered: Readonly<Record<string, number>>;
   readonly notCompared: readonly NotCompared[];
+  /** The name it had, where its rows were not read again under the one it has now; null otherwise. */
+  readonly renamedFrom: string | null;
 }
 
 export interface SkippedTable {

@@ -29,7 +29,7 @@ interface Describing {
 export async function verifyTable(
   of: Comparing,
   { values, patienceMs, mostDetails, onProgress }: Describing,
-): Promise<{ result: TableResult; mendable: Pick<Mendable, 'rowKeys' | 'more'> }> {
+): Promise<{ result: Omit<TableResult, 'renamedFrom'>; mendable: Pick<Mendable, 'rowKeys' | 'more'> }> {
   const { plan } = of;
   const sums = await of.session.query<BucketRow>(plan.sourceBuckets(of.share));
   const wrong: WrongKey[] = [];

@@ -11,6 +11,7 @@ import { randomUUID } from 'node:crypto';
 import { imageForms, type ImageForms } from '../clickhouse/image-forms';
 import { mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
 import { quoteName, quoteText } from '../clickhouse/quote';
+import { renamedTables, type Renamed } from '../clickhouse/renamed';
 import { readDefinition, type WireDefinition } from '../clickhouse/wire-definition';
 import { ServiceError } from '../errors';
 import { tableName, type SourceTable } from '../model';
@@ -68,6 +69,8 @@ export interface VerifyPorts {
   readonly sleep: (ms: number) => Promise<void>;
 }
 
+const GONE = 'PostgreSQL has no such table (any more)';
+
 interface Subject {
   readonly mirror: MirrorOf;
   readonly table: string;
@@ -96,7 +99,8 @@ export async function verify(options: VerifyOptions, ports: VerifyPorts): Promis
     // Only now: a mirror is made when the first change of its table arrives.
     const audited = await auditedTables(options, ports);
     const found = await findMirrors(options, ports);
-    const { subjects, skipped } = await planAll(found, session, { options, ports, audited });
+    const renamed = await renamedTables((sql) => ports.mirror.query(sql), options.machinery);
+    const { subjects, skipped } = await planAll(found, session, { options, ports, audited, renamed });
     for (const table of options.tables ?? [...audited.keys()]) {
       if (found.some((one) => nameOf(one) === table)) continue;
       skipped.push({ table, reason: audited.has(table) ? 'it is audited, not mirrored' : 'nothing of it has arrived' });
@@ -120,7 +124,8 @@ export async function verify(options: VerifyOptions, ports: VerifyPorts): Promis
       };
       onProgress({ phase: 'comparing', table: subject.table, done: 0, total: 0 });
       const { result, mendable } = await verifyTable(comparing, { ...options, onProgress });
-      tables.push(result);
+      const from = renamed.find((one) => tableName(one.table) === subject.table && !one.readAgain)?.from;
+      tables.push({ ...result, renamedFrom: from === undefined ? null : tableName(from) });
       ports.onMendable({ schema: subject.mirror.schema, table: subject.mirror.table, plan: subject.plan, ...mendable });
     }
     await session.query('ROLLBACK');
@@ -211,22 +216,28 @@ interface Planning {
   readonly options: VerifyOptions;
   readonly ports: VerifyPorts;
   readonly audited: ReadonlyMap<string, readonly string[]>;
+  readonly renamed: readonly Renamed[];
 }
 
 async function planAll(
   found: readonly MirrorOf[],
   session: SourceSession,
-  { options, ports, audited }: Planning,
+  { options, ports, audited, renamed }: Planning,
 ): Promise<{ subjects: Subject[]; skipped: SkippedTable[] }> {
   const subjects: Subject[] = [];
   const skipped: SkippedTable[] = [];
   for (const mirror of found) {
     const table = nameOf(mirror);
     const plan = await planOne(mirror, session, options, ports);
-    if (typeof plan === 'string') skipped.push({ table, reason: plan });
+    if (typeof plan === 'string') skipped.push({ table, reason: plan === GONE ? goneAs(table, renamed) : plan });
     else subjects.push({ mirror, table, topics: audited.get(table) ?? [`${options.topicPrefix}.${table}`], plan });
   }
   return { subjects, skipped };
+}
+
+function goneAs(table: string, renamed: readonly Renamed[]): string {
+  const now = renamed.findLast(({ from }) => tableName(from) === table)?.table;
+  return now === undefined ? GONE : `${GONE}: it is ${tableName(now)} now`;
 }
 
 async function planOne(
@@ -236,7 +247,7 @@ async function planOne(
   { readTable, mirror: target }: VerifyPorts,
 ): Promise<TablePlan | string> {
   const source = await readTable(session, mirror.schema, mirror.table);
-  if (source === null) return 'PostgreSQL has no such table (any more)';
+  if (source === null) return GONE;
   const layout = mirrorLayout(source, choicesOf(rules, source, await widenedOf(source, machinery, target)));
   if ('code' in layout) return `it cannot be mirrored as it is now (${layout.code})`;
   const [kind] = await session.query<{ kind: string }>(

@@ -4,6 +4,7 @@ import type { PageMasks } from '../clickhouse/page-reads';
 import type { WireSchemas } from '../clickhouse/wire-schemas';
 import type { Config } from '../config';
 import { tableFilter } from '../config/patterns';
+import { pastUnderOtherNames } from '../delivery/table-names';
 import { inheritMasks, readPast } from '../delivery/table-past';
 import { ERROR_CODES, ServiceError } from '../errors';
 import { maskedRows } from '../masked-rows';
@@ -36,7 +37,7 @@ export async function readRuledTable(
   if (!masking.any) return source;
   // Commands that only look write nothing.
   const memory = { get: (name: string) => control.get(name), set: () => Promise.resolve() };
-  const past = await readPast(memory, of, masking);
+  const past = [...(await pastUnderOtherNames(memory, source, masking)), ...(await readPast(memory, of, masking))];
   return inheritMasks([...past, { source, after: -1, by: -1 }]).at(-1)?.source ?? source;
 }
 

@@ -58,6 +58,8 @@ const orders: TableFacts = {
 const relation: RelationFacts = {
   schema: 'public',
   name: 'orders',
+  oid: 16_400,
+  madeBy: 700,
   included: true,
   streamed: true,
   columns: ['id', 'amount'],
@@ -128,6 +130,8 @@ const target: ClickHouseFacts = {
   readonly: false,
   disks: [{ name: 'default', freeBytes: 50, totalBytes: 100 }],
   group: 'g',
+  named: [],
+  renamed: [],
 };
 
 function profile(name: (typeof PROFILES)[number] = 'json'): Readonly<Record<string, string>> {
@@ -352,6 +356,10 @@ const CASES: Readonly<Record<FindingId, readonly [Change, string]>> = {
   'deduplication-window': [
     { clickhouse: { tokened: [{ name: 'changes', replicated: false, window: null }] } },
     'ALTER TABLE shop_cdc.`changes` MODIFY SETTING non_replicated_deduplication_window = 10000;',
+  ],
+  'table-renamed': [
+    { clickhouse: { named: [{ schema: 'public', name: 'old', oid: 16_400, madeBy: 700 }] } },
+    'debezium-clickhouse connectors snapshot --tables public.orders',
   ],
   'view-name-taken': [
     { clickhouse: { objects: [{ name: 'orders', comment: 'sales team' }] } },
@@ -704,5 +712,34 @@ describe('the result', () => {
 
   test('says so when there is nothing to mend', () => {
     expect(renderResult(checkResult(facts(), findings(facts())))).toMatch(/Nothing to mend\.$/);
+  });
+});
+
+describe('a renamed table', () => {
+  const named = [{ schema: 'public', name: 'orders', oid: 16_400, madeBy: 700 }];
+  const place = { topic: 'cdc.public.orders', partition: 0, offset: 3 };
+  const renamed = { table: named[0]!, from: { schema: 'shop', name: 'old' }, oid: 16_400, ...place };
+  const found = (change: Change): string[] =>
+    findings(facts(change)).flatMap(({ id, what, mend }) => (id === 'table-renamed' ? [what, mend.run] : []));
+
+  test('is named until its rows have been read under the new name', () => {
+    expect(found({ clickhouse: { named, renamed: [{ ...renamed, readAgain: false }] } })[0]).toMatch(
+      /^it was shop.old,/,
+    );
+    expect(found({ clickhouse: { named, renamed: [{ ...renamed, readAgain: true }] } })).toEqual([]);
+    expect(found({ clickhouse: { named } })).toEqual([]);
+  });
+
+  test('is known by its oid and the transaction that made it: a restored source gives oids anew', () => {
+    const other = [{ schema: 'public', name: 'other', oid: 16_400, madeBy: 701 }];
+    expect(found({ clickhouse: { named: other, renamed: [{ ...renamed, readAgain: false }] } })).toEqual([]);
+  });
+
+  test('is read by a blocking snapshot where it has no primary key, and captured first where it is left out', () => {
+    const old = [{ schema: 'public', name: 'old', oid: 16_400, madeBy: 700 }];
+    expect(found({ clickhouse: { named: old }, relation: { hasPrimaryKey: false } })[1]).toMatch(/ --type blocking$/);
+    expect(found({ clickhouse: { named: old }, relation: { included: false } })[1]).toMatch(
+      /^Add public.orders to TABLES_INCLUDE/,
+    );
   });
 });

@@ -93,6 +93,17 @@ describe('figures', () => {
     expect(statusOf(state, CONTEXT, 16_000).totals).toMatchObject({ changes: 3, blocks: 1, ops: { c: 3 } });
   });
 
+  test('name what a renamed table was until rows of it are read again', () => {
+    const state = reading();
+    const from = () =>
+      statusOf(state, CONTEXT, 2_000).tables.find(({ table }) => table === 'public.orders')?.renamedFrom;
+    foldEvent(state, { tag: 'table-renamed', table: 'public.orders', from: 'public.old' }, 1_000);
+    foldEvent(state, blockWritten(), 1_000);
+    expect(from()).toBe('public.old');
+    foldEvent(state, blockWritten({ facts: { ops: { 'public.orders': { r: 2 } } } }), 1_500);
+    expect(from()).toBeNull();
+  });
+
   test('stay bounded however many tables come, and say what was left out', () => {
     const state = reading();
     for (let n = 0; n < MOST_TABLES + 20; n++)

@@ -10,6 +10,7 @@ const EQUAL: TableResult = {
   movedSince: 2,
   altered: { d: 1 },
   notCompared: [{ column: 'g', reason: 'a reason' }],
+  renamedFrom: null,
 };
 const RESULT: VerifyResult = {
   equal: true,
@@ -45,6 +46,10 @@ it('names key, columns and stage of a difference, and shows values only where th
   const lines = renderVerify({ ...RESULT, equal: false, tables: [table], skipped: [] }).split('\n');
   expect(lines[1]).toBe('    id=1: differs in a, b (in changes, not in the mirror)');
   expect(lines[2]).toBe('    id=2: missing in the mirror (not in Kafka (any more)) source {"id":"2"} mirror null');
+  const renamed = { ...table, renamedFrom: 'public.z' };
+  expect(renderVerify({ ...RESULT, equal: false, tables: [renamed], skipped: [] }).split('\n')[3]).toBe(
+    '    it was public.z; debezium-clickhouse connectors snapshot --tables public.a brings the rows of then',
+  );
   expect(lines.at(-1)).toBe('1 of 1 tables differ from their source at 0/1, in 1.2 s');
 });
 
