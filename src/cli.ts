@@ -15,6 +15,14 @@ import { loadConfig, type Config } from './config';
 import { createLog, type Log } from './telemetry/log';
 
 /** The service itself; `app.ts`. */
+interface VerifyFlags {
+  readonly table?: string[];
+  readonly sample?: number;
+  readonly values?: true;
+  readonly masked?: true;
+  readonly repair?: true;
+}
+
 export interface App {
   readonly runService: RunSurroundings['runService'];
   migrate(options: { config: Config; log: Log }): Promise<void>;
@@ -153,11 +161,13 @@ export function buildProgram(around: Surroundings, end: (exitCode: number) => vo
     )
     .addOption(new Option('--sample <rows>', 'look at about so many rows of each table').argParser(wholeRows))
     .option('--values', 'show the values of rows that differ')
+    .option('--masked', 'compare hashed columns, too: the secret goes to PostgreSQL, as a parameter of one statement')
     .option('--repair', 'mend the rows that changes has right and the mirror has not, and look again')
     .option('--json', 'print the result as JSON')
-    .action(async (options: { table?: string[]; sample?: number; values?: true; repair?: true }, command: Command) => {
-      const { table: tables = null, sample = null, values } = options;
-      const what = { tables, sample, values: values === true ? 'shown' : 'hidden' } as const;
+    .action(async (options: VerifyFlags, command: Command) => {
+      const { table: tables = null, sample = null, values, masked } = options;
+      const shown = values === true ? 'shown' : 'hidden';
+      const what = { tables, sample, values: shown, ...(masked === undefined ? {} : { masked }) } as const;
       const repair = options.repair === true ? jobSurroundings().runService : null;
       const how = { form: formOf(command), repair, print: around.print };
       end(await around.loadVerify().runVerify(configOf(command), what, how));

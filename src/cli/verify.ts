@@ -3,7 +3,7 @@ import { EXIT } from './failure';
 import { refuseWhilePaused } from './paused';
 import { MOST_REPAIRS, repairMirrors, type RepairSurroundings, type TableRepair } from './repair';
 import { connectClickHouse } from '../clickhouse/client';
-import { openControl } from '../clickhouse/control';
+import { openControl, type Control } from '../clickhouse/control';
 import { openQuarantine, WHOLE_QUARANTINE } from '../clickhouse/quarantine';
 import type { Config } from '../config';
 import { maskedEnvelope } from '../debezium/masked-envelope';
@@ -11,13 +11,14 @@ import { ServiceError } from '../errors';
 import { openReader } from '../kafka/reader';
 import { openPostgres, withSession } from '../postgres/client';
 import { MOST_DOUBTFUL, renderDoubtful } from '../verify/doubtful';
+import { hashKeys, type HashKeys } from '../verify/hashed-text';
 import type { Progress } from '../verify/ports';
 import { renderVerify } from '../verify/report';
 import type { Doubts, VerifyResult } from '../verify/result';
 import { verify, type VerifyOptions } from '../verify/verify';
 import type { Mendable } from '../verify/verify-table';
 import { connectTarget, databasesOf } from '../wiring';
-import { maskingOf, readRuledTable } from '../wiring/masking';
+import { checkMasking, maskingOf, readRuledTable } from '../wiring/masking';
 
 /** Without any progress for so long, the connector or the service counts as standing still. */
 const PATIENCE_MS = 120_000;
@@ -27,6 +28,8 @@ const MOST_DETAILS = 1_000;
 const STATEMENT_MS = 3_600_000;
 
 export type VerifyWhat = Pick<VerifyOptions, 'tables' | 'sample' | 'values'> & {
+  /** Columns that are hashed, too. */
+  readonly masked?: true;
   readonly patienceMs?: number;
   readonly mostDetails?: number;
 };
@@ -156,6 +159,7 @@ export async function verifyMirrors(
         topicPrefix: config.topicPrefix,
         machinery: `${target.database}_cdc`,
         rules: config.columns,
+        hashKeys: await keysFor(config, what, control),
         patienceMs: what.patienceMs ?? PATIENCE_MS,
         mostDetails: what.mostDetails ?? MOST_DETAILS,
       },
@@ -176,6 +180,17 @@ export async function verifyMirrors(
   } finally {
     await Promise.allSettled([postgres.close(), clickhouse.close(), reader.close()]);
   }
+}
+
+/** With another secret than that of the target every hash would differ. */
+async function keysFor(
+  config: Config,
+  { masked }: VerifyWhat,
+  { get }: Pick<Control, 'get'>,
+): Promise<HashKeys | null> {
+  if (masked !== true || !maskingOf(config).any) return null;
+  await checkMasking(config, { get, set: () => Promise.resolve() }, null);
+  return hashKeys(config.maskSecret);
 }
 
 /** Statements are kept in ClickHouse's log, so masked values are in none. */

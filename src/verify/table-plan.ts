@@ -9,6 +9,7 @@ import {
 } from '../clickhouse/mirror-layout';
 import { quoteName, quoteText } from '../clickhouse/quote';
 import type { SourceColumn, SourceTable } from '../model';
+import { hashedText } from './hashed-text';
 import { mirrorText } from './mirror-text';
 import { notComparedReason, sourceText } from './source-text';
 
@@ -36,6 +37,8 @@ export interface TablePlace {
   readonly changes: string;
   /** How the images of the table in `changes` are written. */
   readonly forms: ImageForms;
+  /** Whether the session can make the hashes of masked columns. */
+  readonly hashes: 'made' | 'not made';
 }
 
 /** Part of a table: rows by a hash of their key, so that both sides choose alike whatever their collations. */
@@ -105,25 +108,9 @@ const PLAIN = new Set([
 export function planTable(place: TablePlace, layout: MirrorLayout, standing: ReadonlySet<string>): TablePlan | string {
   const { source, mirror, changes, forms } = place;
   const counted = isCounted(layout);
-  const notCompared: NotCompared[] = layout.omitted.map(({ name, reason }) => ({
-    column: name,
-    reason: OMITTED[reason],
-  }));
-  const compared: Compared[] = [];
-  for (const [index, column] of layout.columns.entries()) {
-    const of = source.columns.find(({ name }) => name === column.name);
-    if (of === undefined) continue;
-    const inKey = layout.key.includes(index);
-    const reason = standing.has(column.name)
-      ? column.hashed
-        ? 'its values are hashes (mask: hash), which PostgreSQL cannot be asked for without the secret'
-        : notComparedReason(column, of)
-      : 'the mirror has no such column yet';
-    if (reason === null)
-      compared.push({ column, base: of.base, inKey, ...sourceText(column, of, `s.${quoteSource(of)}`) });
-    else if (inKey) return `its key column ${column.name} cannot be compared: ${reason}`;
-    else notCompared.push({ column: column.name, reason });
-  }
+  const columns = chooseColumns(place, layout, standing);
+  if (typeof columns === 'string') return columns;
+  const { compared, notCompared } = columns;
   // In the order of the key, so that both sides hash the same text.
   const keyed = counted
     ? compared
@@ -250,6 +237,42 @@ export function planTable(place: TablePlace, layout: MirrorLayout, standing: Rea
     missingSigns: (limit) =>
       countedSigns(`_verify_signs = 0 AND (${COUNTED_KEY}) IN (SELECT ${COUNTED_KEY} ${standingRows})`, limit),
   };
+}
+
+/** Which columns are compared, and why others are not; a text where one of the key is not. */
+function chooseColumns(
+  { source, hashes }: TablePlace,
+  layout: MirrorLayout,
+  standing: ReadonlySet<string>,
+): { readonly compared: Compared[]; readonly notCompared: NotCompared[] } | string {
+  const compared: Compared[] = [];
+  const notCompared: NotCompared[] = layout.omitted.map(({ name, reason }) => ({
+    column: name,
+    reason: OMITTED[reason],
+  }));
+  for (const [index, column] of layout.columns.entries()) {
+    const of = source.columns.find(({ name }) => name === column.name);
+    if (of === undefined) continue;
+    const inKey = layout.key.includes(index);
+    const reason = standing.has(column.name) ? whyNot(column, of, hashes) : 'the mirror has no such column yet';
+    if (reason === null) compared.push({ column, inKey, ...comparedText(column, of) });
+    else if (inKey) return `its key column ${column.name} cannot be compared: ${reason}`;
+    else notCompared.push({ column: column.name, reason });
+  }
+  return { compared, notCompared };
+}
+
+function whyNot(column: MirrorColumn, of: SourceColumn, hashes: TablePlace['hashes']): string | null {
+  if (!column.hashed) return notComparedReason(column, of);
+  if (hashedText(of, '') === null)
+    return `its values are hashes (mask: hash), and what was hashed of a ${of.type} depends on the connector's modes`;
+  return hashes === 'made' ? null : 'its values are hashes (mask: hash); verify --masked compares them';
+}
+
+function comparedText(column: MirrorColumn, of: SourceColumn): Pick<Compared, 'base' | 'text' | 'altered'> {
+  const x = `s.${quoteSource(of)}`;
+  const hash = column.hashed ? hashedText(of, x) : null;
+  return hash === null ? { base: of.base, ...sourceText(column, of, x) } : { base: 'text', text: hash, altered: null };
 }
 
 const COUNTED_KEY = `${HASH_COLUMN}, _topic, _partition`;

@@ -20,6 +20,7 @@ import { boundsOf, endOf, waitForConsumer, waitForMessage, waitForRebuilds, type
 import type { KafkaLooks, MirrorQueries, Progress, SourceSession } from './ports';
 import type { SkippedTable, TableResult, VerifyResult } from './result';
 import { parseSnapshot } from './snapshot-view';
+import { SET_HASH_KEYS, type HashKeys } from './hashed-text';
 import { SESSION_SETTINGS } from './source-text';
 import { planTable, type TablePlan } from './table-plan';
 import { verifyTable, type Mendable } from './verify-table';
@@ -41,6 +42,8 @@ export interface VerifyOptions {
   /** Rows of each table to look at, about; null for all. */
   readonly sample: number | null;
   readonly values: 'hidden' | 'shown';
+  /** For columns that are hashed; null: they are not compared. */
+  readonly hashKeys: HashKeys | null;
   readonly topicPrefix: string;
   readonly machinery: string;
   /** The service's own. */
@@ -88,7 +91,7 @@ export async function verify(options: VerifyOptions, ports: VerifyPorts): Promis
     topicsOf(options, ports).then((topics) => boundsOf(kafka, topics)),
   ]);
   return ports.inSession(async (session) => {
-    const taken = await takeSnapshot(session);
+    const taken = await takeSnapshot(session, options.hashKeys);
     const mark = `debezium-clickhouse-verify-${randomUUID()}`;
     await ports.source.query(`SELECT pg_logical_emit_message(true, '${mark}', '')`);
     const waiting: Waiting = { kafka, onProgress, now, sleep, messageTopic, patienceMs: options.patienceMs };
@@ -147,9 +150,10 @@ interface Taken {
 }
 
 /** Begins the transaction whose snapshot everything is read in. */
-async function takeSnapshot(session: SourceSession): Promise<Taken> {
+async function takeSnapshot(session: SourceSession, keys: HashKeys | null): Promise<Taken> {
   await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   for (const setting of SESSION_SETTINGS) await session.query(setting);
+  if (keys !== null) await session.query(SET_HASH_KEYS, [`\\x${keys.inner}`, `\\x${keys.outer}`]);
   const [taken] = await session.query<Taken>(
     `SELECT pg_current_snapshot()::text AS view, pg_current_wal_lsn()::text AS lsn, current_setting('server_encoding') AS encoding`,
   );
@@ -243,7 +247,7 @@ function goneAs(table: string, renamed: readonly Renamed[]): string {
 async function planOne(
   mirror: MirrorOf,
   session: SourceSession,
-  { machinery, rules }: VerifyOptions,
+  { machinery, rules, hashKeys }: VerifyOptions,
   { readTable, mirror: target }: VerifyPorts,
 ): Promise<TablePlan | string> {
   const source = await readTable(session, mirror.schema, mirror.table);
@@ -262,6 +266,7 @@ async function planOne(
       mirror: qualified,
       changes: `${quoteName(machinery)}.changes`,
       forms: await readForms(layout, machinery, target),
+      hashes: hashKeys === null ? 'not made' : 'made',
     },
     layout,
     mirror.columns,
