@@ -28,7 +28,7 @@ export interface MirroredTable {
   /** For images in `changes`, by their wire schema. */
   readonly readers: ImageReaders;
   readonly target: TargetTable;
-  /** REPLICA IDENTITY FULL by the catalogue: `before` is the whole row. */
+  /** `before` is the whole row (REPLICA IDENTITY FULL by the catalogue), and stands in the mirror. */
   readonly wholeBefore: boolean;
   /** Reads images of earlier versions of the table; null while only one is known. */
   readonly earlier: EarlierImages | null;

@@ -28,6 +28,8 @@ export interface Known {
   readonly layout: MirrorLayout;
   readonly source: SourceTable;
   readonly versions: readonly TableVersion[];
+  /** `before` is the whole row, and stands in the mirror: not where the table had another name, under which the row may be. */
+  readonly wholeBefore: boolean;
 }
 
 /** A look at the catalogue: events at or below `lsn` are of `state` or of an older one. */
@@ -91,14 +93,17 @@ export function tableKnowledge({
   const once = sayEachOnce();
 
   /** The table as it is, known by its name; one that had another is told of. */
-  const underItsName = async (source: SourceTable, shownBy: ShownBy | null): Promise<SourceTable> => {
+  const underItsName = async (
+    source: SourceTable,
+    shownBy: ShownBy | null,
+  ): Promise<{ source: SourceTable; renamed: boolean }> => {
     const renamed = await rememberName(memory, source, shownBy);
-    if (renamed === null) return source;
+    if (renamed === null) return { source, renamed: false };
     const [table, from] = [tableName(source), tableName(renamed.from)];
     if (!(await isReadAgain(renamed)))
       once(`${table} ${renamed.offset}`, () => emit({ tag: 'table-renamed', table, from }));
     // Events of before it had the name are of the table that had it then.
-    return source.namedBy === undefined ? source : { ...source, madeBy: source.namedBy };
+    return { source: source.namedBy === undefined ? source : { ...source, madeBy: source.namedBy }, renamed: true };
   };
 
   /** The table and its versions, the newest of them remembered; what was masked under any name is so in all. */
@@ -121,13 +126,14 @@ export function tableKnowledge({
       const ruled = found.source === null ? null : masking.source(found.source);
       const past = await patiently(() => readPast(memory, table, masking), waiting);
       const now = ruled === null ? null : await patiently(() => underItsName(ruled, shownBy), waiting);
-      const current = now ?? past.at(-1)?.source;
+      const current = now?.source ?? past.at(-1)?.source;
       if (current === undefined) return { known: 'TABLE_UNKNOWN', source: null, look };
       const seen = { after: before?.lsn ?? -1, by: look.lsn };
       const known = await patiently(() => remember(current, { now: now !== null, past, seen }), waiting);
       const widened = await patiently(() => readWidened(memory, table), waiting);
       const choices = choicesOf(rules, table, widened);
-      return { ...knownOf(known.source, known.versions, { hash: masking.hash, choices }), look };
+      const renamed = now?.renamed ?? false;
+      return { ...knownOf(known.source, known.versions, { hash: masking.hash, choices, renamed }), look };
     },
     async widen(table, column) {
       if (await patiently(() => rememberWidened(memory, table, column), waiting))
@@ -165,14 +171,22 @@ async function readSource(
 function knownOf(
   current: SourceTable,
   versions: readonly TableVersion[],
-  { hash, choices }: { readonly hash: Hash; readonly choices: ColumnChoices },
+  { hash, choices, renamed }: { readonly hash: Hash; readonly choices: ColumnChoices; readonly renamed: boolean },
 ): Pick<Found, 'known' | 'source'> {
   const newest = newestOf(versions, current);
   const layout = mirrorLayout(newest, choices);
   const source = { ...current, columns: current.columns.map((column) => maskedAs(column, newest)) };
   if ('code' in layout) return { known: layout.code, source };
   const hashing = layout.columns.some(({ hashed }) => hashed) ? { hash } : {};
-  return { known: { layout: { ...withUnknown(layout, versions), ...hashing }, source, versions }, source };
+  return {
+    known: {
+      layout: { ...withUnknown(layout, versions), ...hashing },
+      source,
+      versions,
+      wholeBefore: source.identity === 'full' && !renamed,
+    },
+    source,
+  };
 }
 
 /** A default that PostgreSQL computed for each row is in no event. */

@@ -122,7 +122,7 @@ export function createTables(options: TablesOptions): Tables {
       refuse(name, found);
       return audited;
     }
-    const { layout, source, versions } = found;
+    const { layout, source, versions, wholeBefore } = found;
     const view = route ?? store.viewName(table.schema, table.name);
     // Taken at once: another table may be waiting for the same name.
     const isTaken = !takes(name, view);
@@ -150,7 +150,6 @@ export function createTables(options: TablesOptions): Tables {
     if (standing.made === 'outdated') throw new MirrorOutdated(table);
     if (standing.made === 'created') emit({ tag: 'table-mirrored', table: name, view });
     if (source.leafOf !== undefined) await joinLeaves(source.leafOf);
-    const wholeBefore = source.identity === 'full';
     const actual = standing.layout;
     const readers = createImageReaders(actual, source.columns);
     const show: MirrorWires['show'] = (now) => store.ensureViews({ layout: actual, view, visible, forms: now });

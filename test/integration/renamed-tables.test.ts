@@ -16,7 +16,7 @@ describe('a table that is renamed', () => {
   let world: World;
 
   const prepare = async (): Promise<void> => {
-    world = await openWorld({ GUARD_SECONDS: '10', INSERT_TIMEOUT_SECONDS: '10' });
+    world = await openWorld({ GUARD_SECONDS: '3', INSERT_TIMEOUT_SECONDS: '4' });
     await world.sql(
       'CREATE TABLE moved (id int PRIMARY KEY, n int NOT NULL, word text)',
       'ALTER TABLE moved REPLICA IDENTITY FULL',
@@ -79,11 +79,16 @@ describe('a table that is renamed', () => {
     expect(result.tables[0]?.differences).toBe(36);
     expect(result.skipped).toMatchObject([{ reason: expect.stringContaining('public.moved_on') as string }]);
     await mend(await found());
+    await world.sql(
+      'UPDATE moved_on SET n = n + 1 WHERE id < 8',
+      'DELETE FROM moved_on WHERE id = 1',
+      `INSERT INTO moved_on VALUES (1, 1, 'again')`,
+    );
     await isWhole('moved_on');
     expect(await found()).toEqual([]);
     // What was there stays to be read.
-    const [old] = await world.clickhouse.query(`SELECT count() AS n, sum(n) AS sum FROM ${world.database}.moved`);
-    expect(old).toMatchObject({ n: '40', sum: '820' });
+    const [old] = await world.clickhouse.query(`SELECT count() AS rows, sum(n) AS sum FROM ${world.database}.moved`);
+    expect(old).toMatchObject({ rows: '40', sum: '820' });
   });
 
   scenario('a mirror made anew, and a target read anew from Kafka, have all rows under the new name', async () => {
@@ -92,7 +97,8 @@ describe('a table that is renamed', () => {
     await world.service.stop();
     for (const database of [world.database, world.machinery])
       await world.clickhouse.command(`DROP DATABASE ${database} SYNC`);
-    await world.service.start();
+    // It waits until nothing that was sent to the target of before can land.
+    await world.service.start({ awaitReading: 'no' });
     for (const table of ['moved_on', 'twin']) await world.mirrorEquals(table, DEADLINE);
   });
 

@@ -73,6 +73,17 @@ it('tells of another name once, and again after a start, until its rows have bee
   expect(told()).toHaveLength(2);
 });
 
+it('has its blocks merged from then on: an event may be about a row that the mirror lacks', async () => {
+  const { state, meet } = world();
+  const wholeBefore = ({ known }: Found) => (typeof known === 'string' ? known : known.wholeBefore);
+  state.tables = [table('a')];
+  expect(wholeBefore(await meet('a', 0))).toBe(true);
+  state.tables = [table('b')];
+  expect(wholeBefore(await meet('b', 1))).toBe(false);
+  state.readAgain = true;
+  expect(wholeBefore(await meet('b', null))).toBe(false);
+});
+
 it('tells of the way back, and of two tables that exchange their names', async () => {
   const { state, meet, told } = world();
   state.tables = [table('a'), table('b', { oid: 8 })];
