@@ -209,6 +209,25 @@ export interface PartitionedTable {
   readonly leaves: readonly { readonly schema: string; readonly name: string }[];
 }
 
+export interface TableRef {
+  readonly schema: string;
+  readonly name: string;
+}
+
+/** The name that a table was last found under, by its oid. */
+export interface NamedTable extends TableRef {
+  /** An oid alone may be another table's, in a source that was restored elsewhere. */
+  readonly madeBy: number;
+}
+
+/** A table that had another name until a record came under the one it has now; where that is. */
+export interface RenamedTable extends TopicPartition {
+  readonly offset: number;
+  readonly table: TableRef;
+  readonly from: TableRef;
+  readonly oid: number;
+}
+
 /** `schema.name` of a source table, the form that settings, logs and errors use. */
 export function tableName(table: { readonly schema: string; readonly name: string }): string {
   return `${table.schema}.${table.name}`;

@@ -1,8 +1,7 @@
 /** What `check` looks at, as facts; gathering and judging meet here. */
 import type { ColumnRules, PolicyInForce } from '../column-rules';
 import type { ErrorCode } from '../errors';
-import type { Named, Renamed } from '../clickhouse/renamed';
-import type { ConnectorModes, ReplicaIdentity } from '../model';
+import type { ConnectorModes, NamedTable, RenamedTable, ReplicaIdentity } from '../model';
 import type { Severity } from './kind';
 import { KINDS, type FindingId } from './kinds';
 
@@ -166,9 +165,9 @@ export interface ClickHouseFacts {
   /** The consumer group that is recorded as the owner of this target. */
   readonly group: string | null;
   /** Under which name each table was last found, by its oid. */
-  readonly named: readonly (Named & { readonly oid: number })[];
+  readonly named: readonly (NamedTable & { readonly oid: number })[];
   /** Tables that had another name, and whether their rows were read again since. */
-  readonly renamed: readonly (Renamed & { readonly readAgain: boolean })[];
+  readonly renamed: readonly (RenamedTable & { readonly readAgain: boolean })[];
 }
 
 export interface ConnectFacts {

@@ -1,14 +1,20 @@
 /** Asks ClickHouse for the facts that `check` judges; changes nothing. */
-import { namedTables, renamedTables } from '../clickhouse/renamed';
 import type { ClickHouseFacts, Wanted } from './facts';
 
 export type ClickHouseQuery = <T>(sql: string, params?: Record<string, unknown>) => Promise<T[]>;
+
+/** What is remembered of the names of tables. */
+export type TableNames = Pick<ClickHouseFacts, 'named' | 'renamed'>;
 
 /** Rights that the service uses, on its two databases. */
 const RIGHTS = ['SELECT', 'INSERT', 'ALTER', 'CREATE TABLE', 'CREATE VIEW', 'DROP TABLE', 'DROP VIEW', 'TRUNCATE'];
 
 /** Throws what the query throws. */
-export async function clickhouseFacts(query: ClickHouseQuery, { database }: Wanted): Promise<ClickHouseFacts> {
+export async function clickhouseFacts(
+  query: ClickHouseQuery,
+  { database }: Wanted,
+  tableNames: () => Promise<TableNames>,
+): Promise<ClickHouseFacts> {
   const machinery = `${database}_cdc`;
   const names = [database, machinery];
   const [server, databases, objects, tables, disks] = await Promise.all([
@@ -48,7 +54,7 @@ export async function clickhouseFacts(query: ClickHouseQuery, { database }: Want
     lacks: await lacking(query, names),
     disks: disks.map(({ name, free, total }) => ({ name, freeBytes: Number(free), totalBytes: Number(total) })),
     ...(databases.some(({ name }) => name === machinery)
-      ? await remembered(query, machinery)
+      ? await remembered(query, machinery, tableNames)
       : { group: null, named: [], renamed: [] }),
   };
 }
@@ -74,11 +80,11 @@ async function lacking(query: ClickHouseQuery, names: readonly string[]): Promis
 async function remembered(
   query: ClickHouseQuery,
   machinery: string,
-): Promise<Pick<ClickHouseFacts, 'group' | 'named' | 'renamed'>> {
-  const [groups, named, renamed] = await Promise.all([
+  names: () => Promise<TableNames>,
+): Promise<TableNames & Pick<ClickHouseFacts, 'group'>> {
+  const [groups, { named, renamed }] = await Promise.all([
     query<{ value: string }>(`SELECT value FROM ${machinery}.control FINAL WHERE name = 'group'`).catch(() => []),
-    namedTables(query, machinery).catch(() => []),
-    renamedTables(query, machinery).catch(() => []),
+    names().catch(() => ({ named: [], renamed: [] })),
   ]);
   return { group: groups[0]?.value ?? null, named, renamed };
 }

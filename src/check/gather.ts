@@ -1,7 +1,7 @@
 /** Asks every part for the facts that `check` judges; changes nothing anywhere. */
 import { ServiceError } from '../errors';
 import type { CheckFacts, ConnectFacts, KafkaFacts, Looked, Wanted } from './facts';
-import { clickhouseFacts, type ClickHouseQuery } from './gather-clickhouse';
+import { clickhouseFacts, type ClickHouseQuery, type TableNames } from './gather-clickhouse';
 import { postgresFacts, type Query, type TableQuestions } from './gather-postgres';
 
 /** How each part is asked; null where no setting names it. */
@@ -9,6 +9,7 @@ export interface Parts extends TableQuestions {
   readonly postgres: Query | null;
   readonly kafka: () => Promise<KafkaFacts>;
   readonly clickhouse: ClickHouseQuery;
+  readonly tableNames: () => Promise<TableNames>;
   readonly connector: (() => Promise<ConnectFacts>) | null;
   /** Resolves when the registry answers. */
   readonly registry: (() => Promise<void>) | null;
@@ -20,7 +21,7 @@ export async function gather(parts: Parts, wanted: Wanted): Promise<CheckFacts> 
   const [postgres, kafka, clickhouse, connect, registry] = await Promise.all([
     look(query === null ? null : () => postgresFacts(query, wanted, parts)),
     look(parts.kafka),
-    look(() => clickhouseFacts(parts.clickhouse, wanted)),
+    look(() => clickhouseFacts(parts.clickhouse, wanted, parts.tableNames)),
     look(connector),
     look(ask === null ? null : () => ask().then(() => null)),
   ]);

@@ -8,6 +8,7 @@ import { EXIT } from './failure';
 import { policiesInForce } from '../clickhouse/chosen-type';
 import { connectClickHouse } from '../clickhouse/client';
 import { mirrorType } from '../clickhouse/mirror-type';
+import { rememberedNames } from '../clickhouse/renamed';
 import { choicesOf } from '../column-rules';
 import type { Config } from '../config';
 import { tableFilter } from '../config/patterns';
@@ -42,10 +43,12 @@ export async function runCheck(config: Config, print: (text: string) => void, op
   });
   const included = tableFilter(config.tables);
   const isOurs = (topic: string): boolean => topic.startsWith(`${config.topicPrefix}.`);
+  const ask: Parts['clickhouse'] = (sql, params) => clickhouse.query(sql, params);
   const parts: Parts = {
     postgres: postgres === null ? null : (sql, params) => postgres.query(sql, params),
     kafka: () => describeKafka({ ...kafka, holdMs: PATIENCE_MS }, isOurs),
-    clickhouse: (sql, params) => clickhouse.query(sql, params),
+    clickhouse: ask,
+    tableNames: () => rememberedNames((sql) => ask(sql), `${target.database}_cdc`),
     connector: connect === null ? null : () => lookAtConnector(connect, connector.name, config.secrets),
     registry: registry === null ? null : () => lookAtRegistry(registry),
     includes: (table) => included(table) && table !== connector.signalTable,

@@ -1,24 +1,6 @@
 /** Tables that were given another name, as `control` remembers them, and whether their rows have been read under it since. */
+import type { NamedTable, RenamedTable, TableRef } from '../model';
 import { quoteName, quoteText } from './quote';
-import type { ShownBy } from './schema-changes';
-
-export interface TableRef {
-  readonly schema: string;
-  readonly name: string;
-}
-
-/** The name that a table was last found under, by its oid. */
-export interface Named extends TableRef {
-  /** An oid alone may be another table's, in a source that was restored elsewhere. */
-  readonly madeBy: number;
-}
-
-/** A table that had another name until a record came under the one it has now; where that is. */
-export interface Renamed extends ShownBy {
-  readonly table: TableRef;
-  readonly from: TableRef;
-  readonly oid: number;
-}
 
 const NAMED = 'named:';
 const RENAMED = 'renamed:';
@@ -40,7 +22,7 @@ export type Query = <T>(sql: string) => Promise<T[]>;
 export async function isReadAgain(
   query: Query,
   machinery: string,
-  { table: { schema, name }, topic, partition, offset }: Renamed,
+  { table: { schema, name }, topic, partition, offset }: RenamedTable,
 ): Promise<boolean> {
   const place = `topic = ${quoteText(topic)} AND partition = ${partition} AND offset >= ${offset}`;
   const found = await query(
@@ -50,16 +32,31 @@ export async function isReadAgain(
 }
 
 /** All tables that were renamed, under the names they have now. */
-export async function renamedTables(query: Query, machinery: string): Promise<(Renamed & { readAgain: boolean })[]> {
+export async function renamedTables(
+  query: Query,
+  machinery: string,
+): Promise<(RenamedTable & { readAgain: boolean })[]> {
   const rows = await query<{ value: string }>(remembered(machinery, RENAMED));
-  const found = rows.map(({ value }) => JSON.parse(value) as Renamed);
+  const found = rows.map(({ value }) => JSON.parse(value) as RenamedTable);
   return Promise.all(found.map(async (one) => ({ ...one, readAgain: await isReadAgain(query, machinery, one) })));
 }
 
-/** Every table by its oid. */
-export async function namedTables(query: Query, machinery: string): Promise<(Named & { readonly oid: number })[]> {
+/** Every table by its oid, and those that were renamed. */
+export async function rememberedNames(
+  query: Query,
+  machinery: string,
+): Promise<{
+  named: (NamedTable & { readonly oid: number })[];
+  renamed: (RenamedTable & { readonly readAgain: boolean })[];
+}> {
   const rows = await query<{ name: string; value: string }>(remembered(machinery, NAMED));
-  return rows.map(({ name, value }) => ({ ...(JSON.parse(value) as Named), oid: Number(name.slice(NAMED.length)) }));
+  return {
+    named: rows.map(({ name, value }) => ({
+      ...(JSON.parse(value) as NamedTable),
+      oid: Number(name.slice(NAMED.length)),
+    })),
+    renamed: await renamedTables(query, machinery),
+  };
 }
 
 function remembered(machinery: string, prefix: string): string {

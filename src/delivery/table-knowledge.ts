@@ -3,8 +3,7 @@ import { choicesOf, type ColumnChoices, type ColumnRules } from '../column-rules
 import { ERROR_CODES, ServiceError, type TableCode } from '../errors';
 import type { Emit } from '../events';
 import { mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
-import { tableName, type SourceColumn, type SourceTable } from '../model';
-import type { Renamed } from '../clickhouse/renamed';
+import { tableName, type RenamedTable, type SourceColumn, type SourceTable } from '../model';
 import type { ShownBy } from '../clickhouse/schema-changes';
 import type { TableVersion } from '../plan/table-versions';
 import type { Hash } from '../debezium/image-mask';
@@ -74,7 +73,7 @@ export interface TableKnowledgeOptions {
   readonly rules: ColumnRules;
   readonly masking: Pick<Masking, 'source' | 'hash' | 'any'>;
   /** Whether a snapshot has brought the rows of a renamed table under the name it has now. */
-  readonly isReadAgain: (renamed: Renamed) => Promise<boolean>;
+  readonly isReadAgain: (renamed: RenamedTable) => Promise<boolean>;
   readonly emit: Emit;
   readonly signal: AbortSignal;
 }

@@ -11,10 +11,10 @@ import { randomUUID } from 'node:crypto';
 import { imageForms, type ImageForms } from '../clickhouse/image-forms';
 import { mirrorLayout, type MirrorLayout } from '../clickhouse/mirror-layout';
 import { quoteName, quoteText } from '../clickhouse/quote';
-import { renamedTables, type Renamed } from '../clickhouse/renamed';
+import { renamedTables } from '../clickhouse/renamed';
 import { readDefinition, type WireDefinition } from '../clickhouse/wire-definition';
 import { ServiceError } from '../errors';
-import { tableName, type SourceTable } from '../model';
+import { tableName, type RenamedTable, type SourceTable } from '../model';
 import { shareFor, type Comparing } from './compare-table';
 import { boundsOf, endOf, waitForConsumer, waitForMessage, waitForRebuilds, type Waiting } from './position';
 import type { KafkaLooks, MirrorQueries, Progress, SourceSession } from './ports';
@@ -220,7 +220,7 @@ interface Planning {
   readonly options: VerifyOptions;
   readonly ports: VerifyPorts;
   readonly audited: ReadonlyMap<string, readonly string[]>;
-  readonly renamed: readonly Renamed[];
+  readonly renamed: readonly RenamedTable[];
 }
 
 async function planAll(
@@ -239,7 +239,7 @@ async function planAll(
   return { subjects, skipped };
 }
 
-function goneAs(table: string, renamed: readonly Renamed[]): string {
+function goneAs(table: string, renamed: readonly RenamedTable[]): string {
   const now = renamed.findLast(({ from }) => tableName(from) === table)?.table;
   return now === undefined ? GONE : `${GONE}: it is ${tableName(now)} now`;
 }

@@ -645,6 +645,7 @@ describe('gather', () => {
     postgres: null,
     kafka: () => Promise.reject(away),
     clickhouse: () => Promise.reject(new ServiceError('CLICKHOUSE_UNREACHABLE', 'Away.', { hint: 'x' })),
+    tableNames: () => Promise.resolve({ named: [], renamed: [] }),
     connector: null,
     registry: null,
     includes: () => true,
