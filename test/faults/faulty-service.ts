@@ -57,7 +57,7 @@ export function faultyService(
       logFile: join(cwd, 'service.log'),
     }),
     lines,
-    happened: (deadlineMs = 30_000) =>
+    happened: (deadlineMs = 90_000) =>
       waitFor(() => lines().find(({ point }) => point !== undefined), `the fault ${fault ?? ''} happens`, deadlineMs),
   };
 }

@@ -1,5 +1,6 @@
 /** The service as users run it: a process of its own, with its log in a file. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { program } from './run-command';
 import { showWhenFailing } from './scenario';
@@ -14,6 +15,8 @@ export interface LogLine {
 }
 
 export interface ServiceProcess {
+  /** Its KAFKA_CLIENT_ID, which no other process has. */
+  readonly clientId: string;
   /** Starts a new process and waits until it has said that it reads. Lines of earlier processes stay in the log. */
   start(options?: {
     readonly env?: Readonly<Record<string, string>>;
@@ -43,6 +46,7 @@ export function serviceProcess(options: {
   readonly args?: readonly string[];
 }): ServiceProcess {
   const { settings, cwd, logFile, args = ['run'] } = options;
+  const clientId = `service-${randomBytes(4).toString('hex')}`;
   let child: ChildProcess | null = null;
   let exit: Promise<number | null> = Promise.resolve(null);
   let from = 0;
@@ -65,13 +69,21 @@ export function serviceProcess(options: {
   };
 
   return {
+    clientId,
     async start({ env = {}, awaitReading = 'yes' } = {}) {
       if (isRunning()) throw new Error('the service runs already');
       from = existsSync(logFile) ? readFileSync(logFile).length : 0;
       const log = openSync(logFile, 'a');
       const started = spawn(process.execPath, [program('src/main.js'), ...args], {
         cwd,
-        env: { PATH: process.env['PATH'], LOG_FORMAT: 'json', LOG_LEVEL: 'debug', ...settings, ...env },
+        env: {
+          PATH: process.env['PATH'],
+          LOG_FORMAT: 'json',
+          LOG_LEVEL: 'debug',
+          KAFKA_CLIENT_ID: clientId,
+          ...settings,
+          ...env,
+        },
         stdio: ['ignore', log, log],
       });
       closeSync(log);

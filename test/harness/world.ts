@@ -8,6 +8,7 @@ import type { Profile } from '../../src/connect/profile';
 import type { Capture } from '../../src/connect/source';
 import { openPostgres, type Postgres } from '../../src/postgres/client';
 import { auditFaults, readAudit, type AuditRow } from './audit';
+import { endSession } from './end-session';
 import { compareMirror, isEqual, type Comparison } from './mirror-comparison';
 import { runCommand, type Ended } from './run-command';
 import { serviceProcess, type ServiceProcess } from './service-process';
@@ -48,6 +49,8 @@ export interface World {
   auditIsExactlyOnce(deadlineMs?: number): Promise<readonly TopicRecord[]>;
   /** Runs a command of the service with this world's settings. */
   command(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
+  /** The broker takes a process of the world's group for dead, as at the end of its session, which nobody waits for then. */
+  giveUp(service: ServiceProcess): Promise<void>;
   /** Removes all of it. */
   close(): Promise<void>;
 }
@@ -186,6 +189,7 @@ export async function openWorld(more: Readonly<Record<string, string>> = {}): Pr
       return records;
     },
     command: (args, env = {}) => runCommand({ program: 'src/main.js', args, env: { ...settings, ...env }, cwd }),
+    giveUp: ({ clientId }) => endSession({ brokers: stack.env.KAFKA_BROKERS, groupId: name, clientId }, topics.admin),
     async close() {
       if (service.isRunning()) await service.kill();
       if (connected) await deleteConnector({ connectUrl, settings: placeholders, postgres, log: quiet });

@@ -1,4 +1,7 @@
-/** Faults at named points of the protocol: each happens for certain, and nothing is lost or repeated. */
+/**
+ * Faults at named points of the protocol: each happens for certain, and nothing is lost or repeated. Sessions of the dead are
+ * ended by the tests; that they end by themselves is seen where nobody does that (spread, restarts, chaos).
+ */
 import { proxied } from '../chaos/tcp-proxy';
 import { faultyService, type FaultLine, type FaultyService } from '../faults/faulty-service';
 import { scenario, withLogs } from '../harness/scenario';
@@ -34,7 +37,10 @@ describe('with a fault at a point of the protocol', () => {
 
   beforeAll(() => withLogs('the preparation', prepare));
   afterEach(async () => {
-    for (const { process } of running) if (process.isRunning()) await process.kill();
+    for (const one of running) {
+      if (one.process.isRunning()) await one.process.kill();
+      await world.giveUp(one.process);
+    }
     running = [];
   });
   afterAll(() => world.close());
@@ -72,6 +78,7 @@ describe('with a fault at a point of the protocol', () => {
     await broken.process.start({ awaitReading: 'no' });
     const line = await broken.happened();
     expect(await broken.process.ended()).toBeNull();
+    await world.giveUp(broken.process);
     return line;
   };
 
@@ -118,6 +125,7 @@ describe('with a fault at a point of the protocol', () => {
       }
       expect((await broken.happened()).end).toBeGreaterThan(0);
       expect(await broken.process.ended()).toBeNull();
+      await world.giveUp(broken.process);
       await heals();
     },
   );
@@ -135,6 +143,7 @@ describe('with a fault at a point of the protocol', () => {
       await again.process.start({ awaitReading: 'no' });
       await again.happened();
       expect(await again.process.ended()).toBeNull();
+      await world.giveUp(again.process);
       expect(assignments(again, 'announced')).toContainEqual(
         expect.objectContaining({ topic: announced.topic, start: announced.offset }),
       );
@@ -202,6 +211,7 @@ describe('with a fault at a point of the protocol', () => {
         await write();
         await late.held;
         await stuck.process.kill();
+        await world.giveUp(stuck.process);
         const owner = service(null);
         await owner.process.start();
         await nothingLostOrRepeated();
@@ -228,6 +238,7 @@ describe('with a fault at a point of the protocol', () => {
       await zombie.process.start({ awaitReading: 'no' });
       await write();
       const { pid } = await zombie.happened();
+      await world.giveUp(zombie.process);
       const owner = service(null);
       await owner.process.start({ awaitReading: 'no' });
       await write();

@@ -49,6 +49,7 @@ describe('a table without a key', () => {
   scenario('is the same after a kill, a replay from the beginning, and a rebuild', async () => {
     await churn();
     await world.service.kill();
+    await world.giveUp(world.service);
     await churn();
     await world.service.start();
     await world.mirrorEquals('pile');

@@ -393,6 +393,7 @@ describe('the live page', () => {
       await world.service.kill();
       await page.locator('#away', { hasText: 'has not answered since' }).waitFor({ timeout: 15_000 });
       expect(await page.locator('.stage').count()).toBe(4);
+      await world.giveUp(world.service);
       await world.service.start({ env: { HTTP_PORT: port, PAGE_VALUES: 'true' } });
       await page.waitForSelector('#state.good', { timeout: 30_000 });
       expect(await page.locator('#away').isVisible()).toBe(false);

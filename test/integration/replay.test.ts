@@ -233,6 +233,7 @@ describe('replay', () => {
         ).length;
     await waitFor(() => writtenAgain() >= 5, 'the replay is under way');
     await world.service.kill();
+    await world.giveUp(world.service);
     await world.service.start();
     const [first] = (await waitFor(() => {
       const found = assignments(world.topic('other'));
