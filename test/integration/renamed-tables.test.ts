@@ -24,9 +24,14 @@ describe('a table that is renamed', () => {
       'CREATE TABLE twin (id int PRIMARY KEY, n int NOT NULL, word text)',
       `INSERT INTO twin SELECT i, i, 'twin' FROM generate_series(101, 140) i`,
     );
+    await world.sql(
+      'CREATE TABLE kept (id int PRIMARY KEY, n int NOT NULL, word text)',
+      'ALTER TABLE kept REPLICA IDENTITY FULL',
+      `INSERT INTO kept SELECT i, i, 'kept' FROM generate_series(1, 40) i`,
+    );
     await world.connect();
     await world.service.start();
-    for (const table of ['moved', 'twin']) await world.mirrorEquals(table, DEADLINE);
+    for (const table of ['moved', 'twin', 'kept']) await world.mirrorEquals(table, DEADLINE);
   };
 
   beforeAll(() => withLogs('the preparation', prepare));
@@ -99,27 +104,27 @@ describe('a table that is renamed', () => {
       await world.clickhouse.command(`DROP DATABASE ${database} SYNC`);
     // It waits until nothing that was sent to the target of before can land.
     await world.service.start({ awaitReading: 'no' });
-    for (const table of ['moved_on', 'twin']) await world.mirrorEquals(table, DEADLINE);
+    for (const table of ['moved_on', 'twin', 'kept']) await world.mirrorEquals(table, DEADLINE);
   });
 
   scenario('two tables that exchange their names unseen get no row of each other', async () => {
     await world.service.stop();
     await world.sql(
-      'UPDATE moved_on SET n = n + 1',
-      `INSERT INTO moved_on SELECT i, i, 'moved' FROM generate_series(41, 50) i`,
+      'UPDATE kept SET n = n + 1',
+      `INSERT INTO kept SELECT i, i, 'kept' FROM generate_series(41, 50) i`,
       'UPDATE twin SET n = n + 1',
     );
     await world.sql(
       'ALTER TABLE twin RENAME TO between',
-      'ALTER TABLE moved_on RENAME TO twin',
-      'ALTER TABLE between RENAME TO moved_on',
+      'ALTER TABLE kept RENAME TO twin',
+      'ALTER TABLE between RENAME TO kept',
     );
-    await world.sql('UPDATE twin SET n = n + 1 WHERE id < 5', 'UPDATE moved_on SET n = n + 1 WHERE id < 105');
+    await world.sql('UPDATE twin SET n = n + 1 WHERE id < 5', 'UPDATE kept SET n = n + 1 WHERE id < 105');
     await world.service.start();
     await waitFor(() => told().length === 2, 'the log tells of both', 60_000);
-    expect(told().sort()).toEqual(['public.moved_on was public.twin', 'public.twin was public.moved_on']);
+    expect(told().sort()).toEqual(['public.kept was public.twin', 'public.twin was public.kept']);
     await mend(await found());
-    await isWhole('moved_on', 'twin');
+    await isWhole('kept', 'twin');
     await world.auditIsExactlyOnce();
   });
 });
