@@ -75,16 +75,21 @@ export class Mirror {
     this.rows = Array.from({ length: keys }, () => []);
   }
 
-  /** Adds one part, its rows as they are (`optimize_on_insert=0`); false where there is none, which burns no token. */
-  insert(partition: number, part: readonly SignedRow[]): boolean {
+  /** Adds one part; false if there is nothing in it once it is folded, which burns no token. */
+  insert(partition: number, part: readonly SignedRow[], folds = true): boolean {
+    let any = false;
     for (const [key, rows] of this.rows.entries()) {
+      const mine = part.filter((row) => row.key === key);
+      if (mine.length === 0) continue;
+      const kept = mine.length === 1 || !folds ? mine : mirrorCollapse(mine);
       let first = true;
-      for (const { sign, row, offset } of part.filter((one) => one.key === key)) {
+      for (const { sign, row, offset } of kept) {
         rows.push({ sign, row, offset, partition, first });
         first = false;
+        any = true;
       }
     }
-    return part.length > 0;
+    return any;
   }
 
   /** What `FINAL` shows of a key: its row, or NO_ROW. */
@@ -243,7 +248,9 @@ export class ClickHouse {
     if (this.rules.uuidsChecked && table.uuid !== request.table) return false;
     if (table.tokens.includes(request.token)) return false;
     const burned =
-      request.kind === 'changes' ? this.audit(request) : this.mirror.insert(request.partition, request.signed);
+      request.kind === 'changes'
+        ? this.audit(request)
+        : this.mirror.insert(request.partition, request.signed, this.rules.foldedOnInsert);
     if (burned) {
       table.tokens.push(request.token);
       if (table.tokens.length > (this.rules.wideWindow ? WINDOW : 1)) table.tokens.shift();

@@ -44,6 +44,7 @@ const COUNTEREXAMPLES: Readonly<Record<Rule, readonly [seed: number, broken: Pro
   firstNotForgotten: [250, 'P1'],
   handWithoutHighest: [577, 'P4'],
   aheadLooksAtNothing: [1, 'SUM'],
+  foldedOnInsert: [21499, 'P3'],
 };
 
 describe('the model of the delivery protocol', () => {

@@ -262,14 +262,15 @@ export class Delivery {
   private lookAhead(): void {
     const { world, partition, block, prepared } = this;
     const { early, rules } = world;
-    if (early === null || block === null || prepared === null || !rules.lookFirst) return;
+    // The service's own step 0 takes its time: what it looks at would not be of this moment.
+    if (early === null || block === null || prepared === null || !rules.lookFirst || this.prepare !== prepare) return;
     if (block.to >= world.visible[partition]! || !early.chance(60)) return;
     const next = this.fresh(block.to, early);
     const { watermark, snapshot } = prepared;
     const { from, to, seen } = next;
     const context = { partition, from, to, seen, announced: false, highest: this.highest, watermark, snapshot };
-    const found = this.prepare(world, context);
-    if (found instanceof Promise || (rules.aheadLooksAtNothing && found.looked !== false)) return;
+    const found = prepare(world, context);
+    if (rules.aheadLooksAtNothing && found.looked) return;
     this.say(() => `prepares records ${from} to ${to - 1} ahead`);
     this.ahead = { block: next, prepared: found, mirrorTable: world.clickhouse.mirror.uuid };
   }

@@ -98,6 +98,7 @@ describe('a guarded insert', () => {
     expect(sent[0]?.bytes).toBeGreaterThan(8);
     expect(sent[0]?.settings).toMatchObject({
       insert_deduplicate: 1,
+      optimize_on_insert: 1,
       insert_deduplication_token: 'orders__mirror:t:0:5:9',
       async_insert: 0,
       max_execution_time: 30,
