@@ -15,7 +15,7 @@ import { NO_WATERMARK } from '../src/plan/position';
 import { readerOptions, type BenchTopic } from './topics';
 
 /** The service's defaults. */
-export const BLOCK = { rows: 50_000, bytes: 16 << 20 };
+export const BLOCK = { rows: 32_768, bytes: 16 << 20 };
 
 /** Reads a topic as the service does. `visit` gets each chunk once; its bytes stay only until it returns, unless it keeps them. */
 export async function readChunks(

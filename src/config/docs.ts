@@ -11,7 +11,7 @@ Every setting has one name. It is read from, the later wins:
 
 1. its default,
 2. the local stack's state file (\`.stack/state.json\`), while there is one: \`make up\` writes the addresses there,
-3. a JSON file that \`CONFIG_FILE\` names: \`{"KAFKA_BROKERS": "kafka:9092", "BLOCK_ROWS": 50000}\`,
+3. a JSON file that \`CONFIG_FILE\` names: \`{"KAFKA_BROKERS": "kafka:9092", "BLOCK_ROWS": 20000}\`,
 4. \`.env\` in the folder where the command runs,
 5. the environment,
 6. the command line: \`--kafka-brokers\` for \`KAFKA_BROKERS\`; passwords cannot be given there, because others would see them.

@@ -167,7 +167,7 @@ export const SETTINGS = {
   ...CONNECT_SECURITY,
   ...CONNECTOR_SETTINGS,
   BLOCK_ROWS: setting('Writing', 'Records after which a block is written.', wholeNumber(1, MAX_BLOCK_ROWS), {
-    default: '50000',
+    default: '32768',
     example: '20000',
   }),
   BLOCK_BYTES: setting('Writing', 'Bytes after which a block is written.', byteCount(1024, MAX_BLOCK_BYTES), {

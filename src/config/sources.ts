@@ -34,7 +34,7 @@ export function stackSource(dir: string): Source {
 
 export function fileSource(path: string): Source {
   const text = readIfThere(path);
-  const hint = 'Correct CONFIG_FILE; it names a JSON file like {"KAFKA_BROKERS": "kafka:9092", "BLOCK_ROWS": 50000}.';
+  const hint = 'Correct CONFIG_FILE; it names a JSON file like {"KAFKA_BROKERS": "kafka:9092", "BLOCK_ROWS": 20000}.';
   if (text === null) throw new ServiceError('CONFIG_FILE_UNREADABLE', `The file ${path} is not there.`, { hint });
   const entries = Object.entries(parseObject(path, text, hint));
   const unknown = entries.map(([name]) => name).filter(isUnknown);

@@ -50,7 +50,7 @@ describe('the settings', () => {
       clickhouse: { url: 'http://localhost:8123', user: 'default', password: '', database: 'cdc' },
       postgres: null,
       connect: null,
-      block: { rows: 50_000, bytes: 16 * 1024 * 1024, ageMs: 250 },
+      block: { rows: 32_768, bytes: 16 * 1024 * 1024, ageMs: 250 },
       guardMs: 30_000,
       insertTimeoutMs: 30_000,
       shutdownDeadlineMs: 30_000,
