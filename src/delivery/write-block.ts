@@ -1,5 +1,6 @@
 /** Steps 0 to 3 of the protocol for one block: look first, announce, `changes`, mirrors. */
-import type { Guard } from '../clickhouse/insert';
+import type { Guard, TargetTable } from '../clickhouse/insert';
+import type { Glance } from '../clickhouse/target';
 import { ServiceError, type ErrorCode } from '../errors';
 import type { TopicPartition } from '../model';
 import { blockFacts } from '../plan/block-facts';
@@ -88,14 +89,25 @@ export function createBlockWriter({
     if (outcome === 'fenced') throw new Reassign();
   };
 
+  /** `changes` as the assignment was made for it. */
+  const ourChanges = (glance: Glance): TargetTable => {
+    const changes = machineryTable(glance, 'changes');
+    if (changes.uuid !== target) throw new Reassign();
+    return changes;
+  };
+
+  const guardFrom = ({ clockMs }: Glance, changes: TargetTable): Guard => ({
+    changes,
+    deadlineMs: clockMs + limits.guardSeconds * 1_000,
+  });
+
   /** Step 0. The clock is read before the announce is sent; reading it again would move the guard's deadline. */
   const lookFirst = async (block: ChangeBlock, past: Past, redo: AnnouncedBlock | null): Promise<Looked> => {
     const { start, end } = block;
     const at = redo?.at ?? ports.now();
     const seen = redo !== null || start <= past.highest;
     const glance = await ports.glance();
-    const changes = machineryTable(glance, 'changes');
-    if (changes.uuid !== target) throw new Reassign();
+    const changes = ourChanges(glance);
     const quarantine = machineryTable(glance, 'quarantine');
     const prepared = await prepareBlock(
       block,
@@ -103,18 +115,16 @@ export function createBlockWriter({
       ports,
       limits,
     );
-    const { clockMs } = await ports.glance();
-    return { prepared, at, guard: { changes, deadlineMs: clockMs + limits.guardSeconds * 1_000 } };
+    return { prepared, at, guard: guardFrom(await ports.glance(), changes) };
   };
 
   /** Step 0 of a block that was prepared ahead; null where it must be prepared anew. */
   const lookAtAhead = async (ahead: Ahead): Promise<Looked | null> => {
     const glance = await ports.glance();
-    const changes = machineryTable(glance, 'changes');
-    if (changes.uuid !== target) throw new Reassign();
+    const changes = ourChanges(glance);
     if (!ahead.fits(glance)) return null;
     const { prepared, at } = ahead;
-    return { prepared, at, guard: { changes, deadlineMs: glance.clockMs + limits.guardSeconds * 1_000 } };
+    return { prepared, at, guard: guardFrom(glance, changes) };
   };
 
   /**
@@ -228,8 +238,8 @@ export function createBlockWriter({
 
   return {
     async write(block, past, { redo, ahead = null, onAnnounced }) {
-      const of = { block, past, startedAt: performance.now() };
       if (ahead !== null) {
+        const of = { block, past, startedAt: performance.now() };
         try {
           const looked = await patiently(() => lookAtAhead(ahead), waiting);
           if (looked !== null && (await held.due(looked.prepared.held)) === null)
@@ -239,6 +249,7 @@ export function createBlockWriter({
         }
       }
       return withMirrors(block, async () => {
+        const of = { block, past, startedAt: performance.now() };
         const looked = await patiently(() => lookFirst(block, past, redo), waiting).catch(lookAgain);
         const due = await held.due(looked.prepared.held);
         if (due !== null) throw new MirrorOutdated(due);

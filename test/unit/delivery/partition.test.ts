@@ -1,52 +1,15 @@
 /** The life of an assigned partition: where it starts, what it redoes, when it acknowledges, and how it ends. */
 import type { SchemaRef } from '../../../src/debezium/schema-header';
-import { deliverPartition, type PartitionDelivery, type PartitionOptions } from '../../../src/delivery/partition';
 import { createSchemas } from '../../../src/delivery/schemas';
 import { ServiceError } from '../../../src/errors';
 import { encodeNote, parseNote } from '../../../src/plan/commit';
 import { encode, framed } from '../debezium/avro-encode';
 import { envelopeSchema } from '../debezium/avro-envelope';
-import { away, createWorld, KEEP_ALL, LIMITS, offsetsOf, refused, TARGET, until, type World } from './fakes';
+import { deliver, inserted, started } from './delivered';
+import { away, createWorld, LIMITS, offsetsOf, refused, TARGET, until, type World } from './fakes';
 import { chunkOf, created, envelope, TOPIC, type Sent } from './wire';
 
-const begun: PartitionDelivery[] = [];
-afterEach(async () => {
-  for (const delivery of begun.splice(0)) {
-    delivery.abandon();
-    await delivery.ended;
-  }
-});
-
-function deliver(world: World, more: Partial<PartitionOptions> = {}) {
-  const fatal: unknown[] = [];
-  const delivery = deliverPartition({
-    of: TOPIC,
-    epoch: 1,
-    ports: world.ports,
-    limits: LIMITS,
-    filter: KEEP_ALL,
-    onFatal: (error) => void fatal.push(error),
-    replay: () => null,
-    paused: () => false,
-    remake: () => Promise.resolve(),
-    after: Promise.resolve(),
-    ...more,
-  });
-  begun.push(delivery);
-  return { delivery, fatal };
-}
-
-async function started(world: World, more: Partial<PartitionOptions> = {}) {
-  const found = deliver(world, more);
-  await until(() => world.startedAt >= 0);
-  return found;
-}
-
 const creates = (...offsets: number[]): Sent[] => offsets.map((offset) => created(offset));
-
-/** Offsets inserted into `changes`, insert by insert. */
-const inserted = (world: World): number[][] =>
-  [...world.written].filter(([token]) => token.startsWith('changes:')).map(([, { insert }]) => offsetsOf(insert));
 
 const announced = (offset: number, end: number, at = 123_000): World['committed'] => ({
   offset,

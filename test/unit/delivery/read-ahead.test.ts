@@ -1,19 +1,10 @@
 /** The block that is prepared while the one before it is written: when, when not, and that it keeps nothing. */
-import { deliverPartition, type PartitionDelivery } from '../../../src/delivery/partition';
-import { createWorld, KEEP_ALL, LIMITS, offsetsOf, until, type World } from './fakes';
-import { chunkOf, created, TOPIC, type Sent } from './wire';
-
-const begun: PartitionDelivery[] = [];
-afterEach(async () => {
-  for (const delivery of begun.splice(0)) {
-    delivery.abandon();
-    await delivery.ended;
-  }
-});
+import { inserted, started, type Delivered } from './delivered';
+import { createWorld, LIMITS, until, type World } from './fakes';
+import { chunkOf, created, type Sent } from './wire';
 
 /** A delivery of blocks of two rows. Inserts into `changes` hang until `go` is called, once for each. */
-async function slowly(world: World): Promise<{ delivery: PartitionDelivery; go: () => void; fatal: unknown[] }> {
-  const fatal: unknown[] = [];
+async function slowly(world: World): Promise<Delivered & { readonly go: () => void }> {
   const waiting: (() => void)[] = [];
   let allowed = 0;
   world.onInsert = async ({ table }) => {
@@ -21,31 +12,16 @@ async function slowly(world: World): Promise<{ delivery: PartitionDelivery; go: 
     if (allowed > 0) allowed--;
     else await new Promise<void>((resolve) => waiting.push(resolve));
   };
-  const delivery = deliverPartition({
-    of: TOPIC,
-    epoch: 1,
-    ports: world.ports,
-    limits: { ...LIMITS, blockRows: 2 },
-    filter: KEEP_ALL,
-    onFatal: (error) => void fatal.push(error),
-    replay: () => null,
-    paused: () => false,
-    remake: () => Promise.resolve(),
-    after: Promise.resolve(),
-  });
-  begun.push(delivery);
-  await until(() => world.startedAt >= 0);
+  const found = await started(world, { limits: { ...LIMITS, blockRows: 2 } });
   const go = (): void => {
     const next = waiting.shift();
     if (next === undefined) allowed++;
     else next();
   };
-  return { delivery, go, fatal };
+  return { ...found, go };
 }
 
 const count = (world: World, call: string): number => world.calls.filter((one) => one === call).length;
-const inserted = (world: World): number[][] =>
-  [...world.written].filter(([token]) => token.startsWith('changes:')).map(([, { insert }]) => offsetsOf(insert));
 
 /** The first block hangs in ClickHouse, and records of the second and third are there. */
 async function hanging(world: World): ReturnType<typeof slowly> {
