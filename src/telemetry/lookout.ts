@@ -15,17 +15,19 @@ export interface Lookout<T> {
   look(): Promise<Looked<T>>;
 }
 
-/** A question that takes long is asked less often: at most this share of the time goes into it. */
+/** A question that takes long is asked less often: at most this share of the time goes into it, unless its `mostMs` says otherwise. */
 const LARGEST_SHARE = 0.02;
 
 export function openLookout<T>(options: {
   readonly ask: () => Promise<T>;
   readonly leastMs: number;
+  /** However long the last answer took, one is asked for again after this long: it may have been slow for once, by an outage. */
+  readonly mostMs: number;
   readonly waitMs: number;
   readonly onAnswer?: (value: T, at: number) => void;
   readonly now?: () => number;
 }): Lookout<T> {
-  const { ask, leastMs, waitMs, onAnswer, now = Date.now } = options;
+  const { ask, leastMs, mostMs, waitMs, onAnswer, now = Date.now } = options;
   let latest: Looked<T> = { value: null, at: null, error: null };
   let underWay: Promise<void> | null = null;
   let notBefore = -Infinity;
@@ -42,8 +44,8 @@ export function openLookout<T>(options: {
       const code = (error as { code?: unknown } | null)?.code;
       latest = { ...latest, error: typeof code === 'string' ? code : 'INTERNAL' };
     }
-    const took = now() - startedAt;
-    notBefore = startedAt + Math.max(leastMs, took / LARGEST_SHARE);
+    const endedAt = now();
+    notBefore = Math.min(startedAt + Math.max(leastMs, (endedAt - startedAt) / LARGEST_SHARE), endedAt + mostMs);
     underWay = null;
   };
 

@@ -30,6 +30,9 @@ const WAL_MS = 10_000;
 const ROWS_MS = 5_000;
 const QUARANTINE_MS = 5_000;
 const WAIT_MS = 1_500;
+/** Lag is what an alert hangs on: an outage that made one look slow must not blind it. */
+const ENDS_AT_MOST_MS = 10_000;
+const AT_MOST_MS = 60_000;
 
 export interface Page {
   /** Takes every event; never throws, never waits. */
@@ -151,6 +154,7 @@ function lookOutside({ state, config, postgres, reads }: OutsideParts): Outside 
   const kafka: { log: Pick<Log, 'bounds'> | null } = { log: null };
   const ends = openLookout({
     leastMs: LOOK_MS,
+    mostMs: ENDS_AT_MOST_MS,
     waitMs: WAIT_MS,
     async ask() {
       const { log } = kafka;
@@ -166,11 +170,13 @@ function lookOutside({ state, config, postgres, reads }: OutsideParts): Outside 
   const unknown: SlotWal = { heldBytes: null, active: null, reason: 'PG_URL is not set' };
   const wal = openLookout({
     leastMs: WAL_MS,
+    mostMs: AT_MOST_MS,
     waitMs: WAIT_MS,
     ask: () => (postgres === null ? Promise.resolve(unknown) : slotWal(postgres, slot)),
   });
-  const rows = openLookout({ leastMs: ROWS_MS, waitMs: WAIT_MS, ask: () => reads.mirrorRows() });
-  const quarantine = openLookout({ leastMs: QUARANTINE_MS, waitMs: WAIT_MS, ask: () => reads.quarantineCounts() });
+  const limits = { mostMs: AT_MOST_MS, waitMs: WAIT_MS };
+  const rows = openLookout({ leastMs: ROWS_MS, ...limits, ask: () => reads.mirrorRows() });
+  const quarantine = openLookout({ leastMs: QUARANTINE_MS, ...limits, ask: () => reads.quarantineCounts() });
   // Without a regular look, nobody could tell later how long a record has waited.
   const timer = setInterval(() => void ends.look(), ENDS_MS).unref();
   return {

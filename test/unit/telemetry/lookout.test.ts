@@ -5,7 +5,7 @@ const clockAt = (now: number) => ({ now });
 test('asks once for all who look at the same time, and not more often than told', async () => {
   const clock = clockAt(0);
   const ask = jest.fn(() => Promise.resolve(7));
-  const lookout = openLookout({ ask, leastMs: 1_000, waitMs: 1_000, now: () => clock.now });
+  const lookout = openLookout({ ask, leastMs: 1_000, mostMs: 60_000, waitMs: 1_000, now: () => clock.now });
   expect(lookout.latest()).toEqual({ value: null, at: null, error: null });
   const all = await Promise.all([lookout.look(), lookout.look(), lookout.look()]);
   expect(all).toEqual(Array(3).fill({ value: 7, at: 0, error: null }));
@@ -23,12 +23,28 @@ test('asks less often what takes long', async () => {
     clock.now += 200;
     return Promise.resolve(7);
   });
-  const lookout = openLookout({ ask, leastMs: 1_000, waitMs: 1_000, now: () => clock.now });
+  const lookout = openLookout({ ask, leastMs: 1_000, mostMs: 60_000, waitMs: 1_000, now: () => clock.now });
   await lookout.look();
   clock.now = 9_999;
   await lookout.look();
   expect(ask).toHaveBeenCalledTimes(1);
   clock.now = 10_000;
+  await lookout.look();
+  expect(ask).toHaveBeenCalledTimes(2);
+});
+
+test('asks again after the longest pause, however long the last answer took', async () => {
+  const clock = clockAt(0);
+  const ask = jest.fn(() => {
+    clock.now += 8_000;
+    return Promise.resolve(7);
+  });
+  const lookout = openLookout({ ask, leastMs: 1_000, mostMs: 10_000, waitMs: 1_000, now: () => clock.now });
+  await lookout.look();
+  clock.now = 17_999;
+  await lookout.look();
+  expect(ask).toHaveBeenCalledTimes(1);
+  clock.now = 18_000;
   await lookout.look();
   expect(ask).toHaveBeenCalledTimes(2);
 });
@@ -41,7 +57,7 @@ test('keeps the last answer when the next fails, and says by its code that it di
   ];
   answers[1]?.catch(() => undefined);
   const ask = (): Promise<number> => answers.shift() ?? Promise.reject(new Error('no more'));
-  const lookout = openLookout({ ask, leastMs: 10, waitMs: 1_000, now: () => clock.now });
+  const lookout = openLookout({ ask, leastMs: 10, mostMs: 60_000, waitMs: 1_000, now: () => clock.now });
   await lookout.look();
   clock.now = 100;
   expect(await lookout.look()).toEqual({ value: 7, at: 0, error: 'KAFKA_UNREACHABLE' });
@@ -53,6 +69,7 @@ test('does not wait for an answer longer than told, and takes it when it comes',
   const lookout = openLookout({
     ask: () => open.promise,
     leastMs: 10,
+    mostMs: 60_000,
     waitMs: 5,
     onAnswer: (value) => got.push(value),
   });
