@@ -1,7 +1,7 @@
 /** One seed from its world to its judgement: writers and the hand for a while, then quiet, then everything is compared. */
 import { appendFileSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectorStatus } from '../../src/connect/connector';
+import { connectorIsUp } from '../harness/connector-up';
 import { changeOf } from '../harness/topics';
 import { waitFor } from '../harness/wait-for';
 import { openWorld, type World } from '../harness/world';
@@ -187,26 +187,6 @@ async function judge(
   }
   const changes = records.filter((record) => changeOf(record) !== null).length;
   return { failures, changes, redelivered: rows.filter((row) => row.redelivered === 1).length, aborted, samples };
-}
-
-/**
- * A task that gave up is started again once, as a person would do; Connect itself does not. A worker whose Kafka was
- * killed can lose the thread that reads its offsets (KafkaBasedLog: "Cannot accept new calls when AdminClient is
- * closing") and then answers without ever starting the task: it is restarted once, and the timeline says so.
- */
-async function connectorIsUp(world: World, tell: (line: string) => void): Promise<void> {
-  const { CONNECT_URL: connectUrl } = world.stack.env;
-  const up = (): Promise<unknown> => waitFor(() => world.connectorRuns(), 'the connector runs', 60_000);
-  const { tasks } = await connectorStatus({ connectUrl, name: world.name });
-  if (tasks.some(({ state }) => state === 'FAILED')) {
-    await fetch(`${connectUrl}/connectors/${world.name}/restart?includeTasks=true&onlyFailed=true`, { method: 'POST' });
-  }
-  await up().catch(async () => {
-    tell('Connect hangs, and is restarted');
-    await world.stack.stopPart('connect', 'SIGKILL');
-    await world.stack.startPart('connect');
-    await up();
-  });
 }
 
 function keepLogs(world: World, consumers: readonly Consumer[], folder: string): void {
