@@ -264,6 +264,21 @@ describe('check', () => {
     expect(clean.code).toBe(0);
   });
 
+  scenario('and so does it where the connector is gone with all that was made for it, and its topics', async () => {
+    const removed = await world.command(['connectors', 'delete'], commands.env);
+    expect([removed.code, removed.stderr]).toEqual([0, '']);
+    const prefixed = (await world.topics.names(world.name)).filter((name) => name.startsWith(`${world.name}.`));
+    await world.topics.admin.deleteTopics({ topics: prefixed });
+    const gone = ['connector-missing', 'no-topics', 'publication-missing', 'signal-table-missing'];
+    const { found } = await check();
+    expect(ids(found)).toEqual(expect.arrayContaining(gone));
+    await mendAll(found.filter(({ id }) => gone.includes(id)));
+    await waitFor(async () => {
+      const left = ids((await check()).found);
+      return gone.every((id) => !left.includes(id));
+    }, 'none of them is left');
+  });
+
   scenario('and the exit code counts warnings where it is told to', async () => {
     await world.sql('ALTER TABLE small REPLICA IDENTITY DEFAULT');
     const lax = await world.command(['check'], commands.env);
