@@ -1,6 +1,6 @@
 /**
  * `make bench-latency`: from the commit in PostgreSQL to the row in the view, percentiles, at steady rates, and where the
- * time goes: RATE=100,1000,5000 SECONDS=20. Every clock is this machine's.
+ * time goes: RATE=100,1000,5000 SECONDS=20. Every clock is this machine's. With SECONDS=3600 it tells whether memory stays flat.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import Table from 'cli-table3';
@@ -9,6 +9,9 @@ import { numberSetting, say } from './bench-settings';
 import { cpuSeconds, rss } from './process-cost';
 import { commitName, machineName, writeResult } from './report';
 import { runRate, STAGES, withSteadyService, type RateResult } from './steady';
+
+/** A run at least this long is one that tells of memory. */
+const SOAK_SECONDS = 1_800;
 
 async function main(): Promise<void> {
   const rates = (process.env['RATE'] ?? '100,1000,5000').split(',').map(Number);
@@ -27,9 +30,11 @@ async function main(): Promise<void> {
       await pause(10_000);
       const idle = { cpu: (cpuSeconds(pid) - idleCpu) / 10, mib: rss(pid) / 2 ** 20 };
       say(latencyTable(results));
+      say(costTable(results));
       say(`idle: ${(idle.cpu * 100).toFixed(1)} % of a core, ${Math.round(idle.mib)} MiB`);
       const facts = { machine: machineName(), commit: commitName() };
-      say(writeResult('latency', { kind: 'latency', ...facts, seconds, results, idle }));
+      const kind = seconds >= SOAK_SECONDS ? 'soak' : 'latency';
+      say(writeResult(kind, { kind, ...facts, seconds, results, idle }));
     });
   } finally {
     await parts.close();
@@ -38,15 +43,41 @@ async function main(): Promise<void> {
 
 function latencyTable(results: readonly RateResult[]): string {
   const table = new Table({
-    head: ['changes/s', 'stage', 'p50 ms', 'p95', 'p99', 'most', 'service CPU'],
+    head: ['changes/s', 'stage', 'p50 ms', 'p95', 'p99', 'most'],
     style: { head: [], border: [] },
   });
-  for (const { rate, stages, serviceCpu } of results) {
+  for (const { rate, stages } of results) {
     for (const stage of STAGES) {
       const { p50, p95, p99, most } = stages[stage];
-      const cells = [p50, p95, p99, most].map((ms) => ms.toFixed(0));
-      table.push([rate, stage, ...cells, stage === 'commit to view' ? `${(serviceCpu * 100).toFixed(0)} %` : '']);
+      table.push([rate, stage, ...[p50, p95, p99, most].map((ms) => ms.toFixed(0))]);
     }
+  }
+  return table.toString();
+}
+
+function costTable(results: readonly RateResult[]): string {
+  const table = new Table({
+    head: [
+      'changes/s',
+      'service CPU',
+      'MiB at first',
+      'in the middle',
+      'at last',
+      'most',
+      'new parts/s: changes',
+      'mirror',
+    ],
+    style: { head: [], border: [] },
+  });
+  for (const { rate, serviceCpu, mib, newParts } of results) {
+    const held = [mib.first, mib.middle, mib.last, mib.most].map((one) => one.toFixed(0));
+    table.push([
+      rate,
+      `${(serviceCpu * 100).toFixed(0)} %`,
+      ...held,
+      newParts.changes.toFixed(1),
+      newParts.mirror.toFixed(1),
+    ]);
   }
   return table.toString();
 }

@@ -3,19 +3,18 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../stack/project-root';
 import { RESULTS_DIR } from './bench-settings';
-import type { Point } from './cost-point';
+import type { Dimension, Point } from './cost-point';
 import type { PageResult } from './page-result';
 import { drainPicture } from './picture';
 import type { DrainResult } from './report';
 import { spreadOf } from './statistics';
+import type { RateResult } from './steady';
 import type { WireResult } from './wire-drain';
 
 type Measured = Readonly<Record<'machine' | 'commit', string>>;
 interface LatencyResult extends Measured {
-  readonly results: readonly {
-    readonly rate: number;
-    readonly stages: Readonly<Record<string, Readonly<Record<'p50' | 'p95' | 'p99' | 'most', number>>>>;
-  }[];
+  readonly seconds: number;
+  readonly results: readonly RateResult[];
   readonly idle: { readonly cpu: number; readonly mib: number };
 }
 
@@ -24,12 +23,13 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 const where = ({ machine, commit }: Measured): string => `${machine}; ${commit}.`;
 
-/** The newest result whose file begins with these words. */
-function newest<T>(kind: string): T | null {
+/** The results whose files begin with these words, the newest last. */
+function all<T>(kind: string): T[] {
   const found = existsSync(RESULTS_DIR) ? readdirSync(RESULTS_DIR).filter((name) => name.startsWith(`${kind}-2`)) : [];
-  const name = found.sort().at(-1);
-  return name === undefined ? null : (JSON.parse(readFileSync(join(RESULTS_DIR, name), 'utf8')) as T);
+  return found.sort().map((name) => JSON.parse(readFileSync(join(RESULTS_DIR, name), 'utf8')) as T);
 }
+
+const newest = <T>(kind: string): T | null => all<T>(kind).at(-1) ?? null;
 
 function drain(result: DrainResult): string {
   const { topic, repeat, summaries } = result;
@@ -77,20 +77,47 @@ function latency(result: LatencyResult): string {
   );
   const { cpu, mib } = result.idle;
   const idle = `Idle: ${whole(mib)} MiB, ${(cpu * 100).toFixed(1)} % of a core.`;
-  return `${where(result)} ${idle}\n\n${table(['changes/s', 'stage', 'p50 ms', 'p95', 'p99', 'most'], rows)}`;
+  const stages = table(['changes/s', 'stage', 'p50 ms', 'p95', 'p99', 'most'], rows);
+  return `${where(result)} ${idle}\n\n${stages}\n\n${steadyCost(result)}`;
 }
 
-function cost(result: Measured & { readonly points: readonly Point[] }): string {
-  const rows = result.points.map(({ dimension, at, changesPerSecond, serviceCpu, clickhouseCpu, mostParts }) => [
-    dimension,
-    at,
-    whole(changesPerSecond),
-    // A figure that was not taken is null in the result.
-    ...[serviceCpu, clickhouseCpu].map((us: number | null) => us?.toFixed(1) ?? ''),
-    String(mostParts),
+function steadyCost({ results }: LatencyResult): string {
+  const rows = results.map(({ rate, serviceCpu, mib, newParts }) => [
+    String(rate),
+    `${(serviceCpu * 100).toFixed(0)} %`,
+    ...[mib.first, mib.middle, mib.last, mib.most].map(whole),
+    newParts.changes.toFixed(1),
+    newParts.mirror.toFixed(1),
   ]);
+  const held = ['MiB at first', 'in the middle', 'at last', 'most'];
+  return table(['changes/s', 'service CPU', ...held, 'new parts/s: changes', 'mirror'], rows);
+}
+
+function memory(result: LatencyResult): string {
+  return `${where(result)} ${(result.seconds / 60).toFixed(0)} minutes.\n\n${steadyCost(result)}`;
+}
+
+/** The newest points of each dimension, in the order in which they were measured. */
+function cost(results: readonly (Measured & { readonly points: readonly Point[] })[]): string {
+  const isNewest = (dimension: Dimension, at: number): boolean =>
+    !results.slice(at + 1).some(({ points }) => points.some((one) => one.dimension === dimension));
+  const shown = results.map((result, at) => ({
+    result,
+    points: result.points.filter(({ dimension }) => isNewest(dimension, at)),
+  }));
+  const used = new Set(shown.filter(({ points }) => points.length > 0).map(({ result }) => where(result)));
+  const rows = shown
+    .flatMap(({ points }) => points)
+    .map(({ dimension, at, changesPerSecond, serviceCpu, clickhouseCpu, mostParts }) => [
+      dimension,
+      at,
+      whole(changesPerSecond),
+      // A figure that was not taken is null in the result.
+      ...[serviceCpu, clickhouseCpu].map((us: number | null) => us?.toFixed(1) ?? ''),
+      String(mostParts),
+    ]);
   const head = ['', 'at', 'changes/s', 'service CPU us per change', 'ClickHouse CPU us', 'most parts'];
-  return `${where(result)}\n\n${table(head, rows)}`;
+  return `${[...used].join(' And ')}\n\n${table(head, rows)}`;
 }
 
 function viewers(results: readonly PageResult[]): string {
@@ -133,7 +160,9 @@ function main(): void {
   fill('drain', of('drain-json', drain));
   fill('wires', otherWires.length === 0 ? null : wires(otherWires));
   fill('latency', of('latency', latency));
-  fill('cost', of('cost', cost));
+  fill('memory', of('soak', memory));
+  const costs = all<Measured & { readonly points: readonly Point[] }>('cost');
+  fill('cost', costs.length === 0 ? null : cost(costs));
   const watched = ['page-drain', 'page-steady'].flatMap((kind) => newest<PageResult>(kind) ?? []);
   fill('viewers', watched.length === 0 ? null : viewers(watched));
   writeFileSync(path, page);

@@ -14,6 +14,7 @@ const TABLE = 'latency';
 const PREFIX = 'bench_latency';
 const TICK_MS = 10;
 const POLL_MS = 5;
+const SAMPLE_MS = 1_000;
 
 export const STAGES = [
   'commit to Debezium',
@@ -31,7 +32,10 @@ export interface RateResult {
   readonly stages: Readonly<Record<Stage, { p50: number; p95: number; p99: number; most: number }>>;
   /** Share of one core that the service used. */
   readonly serviceCpu: number;
-  readonly serviceMiB: number;
+  /** The service's resident set: medians of the first, the middle and the last tenth of the time, and the most. */
+  readonly mib: Readonly<Record<'first' | 'middle' | 'last' | 'most', number>>;
+  /** Parts that inserts made, each second; what merges make of them is not counted. */
+  readonly newParts: Readonly<Record<'changes' | 'mirror', number>>;
 }
 
 /** A row became visible not later than `at`, ms since the epoch: the first look that showed it had ended then. */
@@ -65,6 +69,9 @@ export async function runRate(
     }
   };
   const looker = lookAll();
+  const held: number[] = [];
+  const sampler = setInterval(() => held.push(rss(pid) / 2 ** 20), SAMPLE_MS);
+  const partsBefore = await partNumbers(parts, target);
   const cpuBefore = cpuSeconds(pid);
   const startedAt = performance.now();
   let made = 0;
@@ -78,12 +85,42 @@ export async function runRate(
     }
     await pause(TICK_MS);
   }
-  const serviceCpu = (cpuSeconds(pid) - cpuBefore) / ((performance.now() - startedAt) / 1_000);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const serviceCpu = (cpuSeconds(pid) - cpuBefore) / seconds;
   await waitFor(() => (looks.at(-1)?.last ?? 0) >= first + made - 1, 'every row is visible', 120_000);
   looking.abort();
   await looker;
+  clearInterval(sampler);
+  const partsAfter = await partNumbers(parts, target);
+  const newParts = {
+    changes: (partsAfter.changes - partsBefore.changes) / seconds,
+    mirror: (partsAfter.mirror - partsBefore.mirror) / seconds,
+  };
   const stages = await stagesOf(parts, target, { first, last: first + made - 1, looks });
-  return { rate: of.rate, changes: made, stages, serviceCpu, serviceMiB: rss(pid) / 2 ** 20 };
+  return { rate: of.rate, changes: made, stages, serviceCpu, mib: memoryOver(held), newParts };
+}
+
+function memoryOver(held: readonly number[]): RateResult['mib'] {
+  const tenth = Math.ceil(held.length / 10);
+  const middle = (held.length - tenth) >> 1;
+  return {
+    first: percentile(held.slice(0, tenth), 0.5),
+    middle: percentile(held.slice(middle, middle + tenth), 0.5),
+    last: percentile(held.slice(-tenth), 0.5),
+    most: percentile(held, 1),
+  };
+}
+
+/** ClickHouse numbers the parts of inserts one by one. */
+async function partNumbers(parts: BenchParts, target: Target): Promise<{ changes: number; mirror: number }> {
+  const of = async (table: string): Promise<number> => {
+    const [row] = await parts.clickhouse.query<{ n: string }>(
+      `SELECT sum(n) AS n FROM (SELECT max(max_block_number) AS n FROM system.parts
+       WHERE concat(database, '.', table) = replaceAll('${table}', '\`', '') GROUP BY partition_id)`,
+    );
+    return Number(row?.n ?? 0);
+  };
+  return { changes: await of(target.changes), mirror: await of(target.mirror) };
 }
 
 interface AuditTimes {
