@@ -19,7 +19,7 @@ export function isUnderEarlierKey({ table, rows }: TableShare, { block }: Pick<L
   if (earlier?.rekeyed !== true || isCounted(layout)) return false;
   const { key } = block;
   return rows.some((row) =>
-    earlier.isUnderEarlierKey(key.bytes.subarray(key.start(row), key.end(row)), block.lsn(row)),
+    earlier.isUnderEarlierKey(key.bytes.subarray(key.start(row), key.end(row)), block.place(row).lsn),
   );
 }
 

@@ -7,7 +7,7 @@ import { OP } from '../model';
 import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';
 import type { FoldEvent } from '../plan/fold';
 import { MirrorRows, type RowOrigin } from '../plan/mirror-rows';
-import type { EventPlace } from '../plan/table-versions';
+import { placeOf, type EventPlace } from '../plan/table-versions';
 import { Clamped } from './policy-uses';
 import type { MirroredTable } from './ports';
 import { readByGuess } from './table-past';
@@ -85,7 +85,7 @@ export class ImageReader {
     const present = block.ops[row] !== OP.d;
     const source = present ? block.after : block.has(block.before, row) ? block.before : block.key;
     const names = withheld.get(row) ?? [];
-    const place = { lsn: block.lsn(row), txId: block.txIds[row] ?? -1 };
+    const place = block.place(row);
     const transcoder = this.share.transcoders[block.wireSchemaOf[row] ?? 0];
     const image = { transcoder, bytes: source.bytes, start: source.start(row), end: source.end(row) };
     const read = this.readAt(image, place, { present, names, counts: true });
@@ -100,7 +100,8 @@ export class ImageReader {
     const present = truth.op !== 'd';
     const bytes = Buffer.from(imageOf(truth), 'utf8');
     const image = { transcoder: this.share.table.readers.of(truth.wire), bytes, start: 0, end: bytes.length };
-    const read = this.readAt(image, truth, { present, names: truth.unavailable, counts: false });
+    const place = placeOf(truth);
+    const read = this.readAt(image, place, { present, names: truth.unavailable, counts: false });
     return read === null || read === 'gone' ? null : this.event(truth, present, read);
   }
 
@@ -108,7 +109,7 @@ export class ImageReader {
   imageOf(row: number, which: 'before' | 'after'): { image: number; origin: RowOrigin } | null {
     const { block } = this.at;
     const images = block[which];
-    const place = { lsn: block.lsn(row), txId: block.txIds[row] ?? -1 };
+    const place = block.place(row);
     const transcoder = this.share.transcoders[block.wireSchemaOf[row] ?? 0];
     const image = { transcoder, bytes: images.bytes, start: images.start(row), end: images.end(row) };
     const read = this.readAt(image, place, { present: true, names: [], counts: which === 'after' });

@@ -61,7 +61,7 @@ export async function buildShare(share: TableShare, mode: Mode, at: LookedAt, po
 
 /** Whether some image may be of an earlier version of the table, so that each must be looked at. */
 function hasEarlierImages({ table: { earlier }, rows }: TableShare, { block }: LookedAt): boolean {
-  return earlier !== null && rows.some((row) => block.lsn(row) <= earlier.newestBeyond);
+  return earlier !== null && rows.some((row) => block.place(row).lsn <= earlier.newestBeyond);
 }
 
 function withheldNames({ table }: TableShare, { withheld }: FoldEvent): string {

@@ -61,6 +61,8 @@ export type TakeTable = (shadow: TargetTable) => Promise<Taken>;
 export interface TableNeed {
   /** The highest LSN of its events, -1 for none: the columns must be known as they were then. */
   readonly upTo: number;
+  /** When Debezium sent the last of its rows of an incremental snapshot, microseconds; -1, or absent, for none. */
+  readonly sentUs?: number;
   /** The first of its records; null where no record asks. */
   readonly shownBy: ShownBy | null;
 }

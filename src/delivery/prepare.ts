@@ -185,13 +185,20 @@ async function twinsOf(
 /** What a table must be known for: its highest LSN in the block, and its first record. */
 function needOf(block: ChangeBlock, table: number, { topic, partition, start }: BlockContext): TableNeed {
   let upTo = -1;
+  let sentUs = -1;
   let first = -1;
   for (let row = 0; row < block.rowCount; row++) {
     if (block.tableOf[row] !== table) continue;
     if (first < 0) first = block.offsets[row] ?? start;
     upTo = Math.max(upTo, block.lsn(row));
+    if (block.lsn(row) < 0) sentUs = Math.max(sentUs, block.tsUs[row] ?? -1);
   }
-  return { upTo, shownBy: { topic, partition, offset: first < 0 ? start : first } };
+  // Such rows may have been read at any time until now.
+  return {
+    upTo: sentUs < 0 ? upTo : Infinity,
+    sentUs,
+    shownBy: { topic, partition, offset: first < 0 ? start : first },
+  };
 }
 
 /** How the rows of a table in the block are written, by the index into the block's wire schemas; those that none has are left out. */

@@ -12,7 +12,7 @@ import { patiently } from './patience';
 import { sayEachOnce } from './say-each-once';
 import { pastUnderOtherNames, rememberName } from './table-names';
 import { readWidened, rememberWidened } from './widened';
-import { inheritMasks, readPast, rememberVersion, withUnknown, type Memory } from './table-past';
+import { inheritMasks, readPast, rememberedSent, rememberVersion, withUnknown, type Memory } from './table-past';
 
 /** PostgreSQL's catalogue. */
 export interface Catalogue {
@@ -60,6 +60,11 @@ export interface TableKnowledge {
   widen(table: TableName, column: string): Promise<void>;
   /** Whether nothing was altered since `look`, for events up to an LSN. PostgreSQL away: what is known must do. */
   isCurrent(table: TableName, look: Look | null, upTo: number): Promise<boolean>;
+  /**
+   * Remembers until when rows of incremental snapshots were sent that are here now: they are of no version found later.
+   * Nothing while PostgreSQL is away, where the last look may be from before they were read.
+   */
+  rememberSent(table: TableName, sentUs: number): Promise<void>;
 }
 
 /** How long PostgreSQL is not asked again after it did not answer, ms. */
@@ -90,6 +95,7 @@ export function tableKnowledge({
   const waiting = { signal, emit };
   let askAgainAt = 0;
   const once = sayEachOnce();
+  const sentRows = rememberedSent(memory);
 
   /** The table as it is, known by its name; one that had another is told of. */
   const underItsName = async (
@@ -108,7 +114,7 @@ export function tableKnowledge({
   /** The table and its versions, the newest of them remembered; what was masked under any name is so in all. */
   const remember = async (
     table: SourceTable,
-    { now, past, seen }: { now: boolean; past: readonly TableVersion[]; seen: { after: number; by: number } },
+    { now, past, seen }: { now: boolean; past: readonly TableVersion[]; seen: Omit<TableVersion, 'source'> },
   ): Promise<{ source: SourceTable; versions: readonly TableVersion[] }> => {
     const former = masking.any ? await pastUnderOtherNames(memory, table, masking) : [];
     const source = inheritMasks([...former, { source: table, after: -1, by: -1 }]).at(-1)?.source ?? table;
@@ -120,6 +126,8 @@ export function tableKnowledge({
   return {
     async of(table, before, shownBy) {
       if (catalogue === null) return { known: 'TABLE_UNKNOWN', source: null, look: null };
+      // First: what is remembered by now is of the versions that are remembered by then.
+      const sentUs = await patiently(() => sentRows.read(table), waiting);
       const found = await patiently(() => readSource(table, catalogue), waiting);
       const { look } = found;
       const ruled = found.source === null ? null : masking.source(found.source);
@@ -127,7 +135,7 @@ export function tableKnowledge({
       const now = ruled === null ? null : await patiently(() => underItsName(ruled, shownBy), waiting);
       const current = now?.source ?? past.at(-1)?.source;
       if (current === undefined) return { known: 'TABLE_UNKNOWN', source: null, look };
-      const seen = { after: before?.lsn ?? -1, by: look.lsn };
+      const seen = { after: before?.lsn ?? -1, by: look.lsn, sentUs };
       const known = await patiently(() => remember(current, { now: now !== null, past, seen }), waiting);
       const widened = await patiently(() => readWidened(memory, table), waiting);
       const choices = choicesOf(rules, table, widened);
@@ -150,6 +158,10 @@ export function tableKnowledge({
         askAgainAt = performance.now() + ASK_AGAIN_MS;
         return true;
       }
+    },
+    async rememberSent(table, sentUs) {
+      if (catalogue === null || performance.now() < askAgainAt) return;
+      await patiently(() => sentRows.remember(table, sentUs), waiting);
     },
   };
 }

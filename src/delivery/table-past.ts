@@ -6,7 +6,7 @@ import { isWidened } from '../clickhouse/mirror-plan';
 import { imageFields, modernise, modernNames } from '../debezium/earlier-image';
 import { isSameType } from '../debezium/recast';
 import type { Masking } from '../masking';
-import { tableName, type Mask, type SourceColumn, type SourceTable } from '../model';
+import { tableName, type Mask, type SourceColumn, type SourceTable, type TableRef } from '../model';
 import { tableAt, withVersion, type EventPlace, type Guess, type TableVersion } from '../plan/table-versions';
 
 export type Memory = Pick<Control, 'get' | 'set'>;
@@ -65,17 +65,40 @@ export function inheritMasks(versions: readonly TableVersion[]): readonly TableV
   }));
 }
 
-/** Adds the table as it was found; writes only what is news. `seen`: LSNs before which it was not, and by which it was so. */
+/** Adds the table as it was found; writes only what is news. `seen`: what tells events of before it from those after. */
 export async function rememberVersion(
   memory: Memory,
   source: SourceTable,
   versions: readonly TableVersion[],
-  seen: { readonly after: number; readonly by: number },
+  seen: Omit<TableVersion, 'source'>,
 ): Promise<readonly TableVersion[]> {
   const after = Math.max(seen.after, versions.at(-1)?.by ?? -1);
-  const now = withVersion(versions, source, { after, by: seen.by });
+  const now = withVersion(versions, source, { ...seen, after });
   if (now !== versions) await memory.set(`${NAME}${tableName(source)}`, JSON.stringify(now));
   return now;
+}
+
+const SENT = 'sent:';
+
+/** Until when, by Debezium's clock, it sent the rows of incremental snapshots of tables that were looked at since. */
+export function rememberedSent(memory: Memory): {
+  /** -1 for none. */
+  read(table: TableRef): Promise<number>;
+  remember(table: TableRef, sentUs: number): Promise<void>;
+} {
+  const known = new Map<string, number>();
+  const read = async (name: string): Promise<number> => Number((await memory.get(`${SENT}${name}`)) ?? -1);
+  return {
+    read: (table) => read(tableName(table)),
+    async remember(table, sentUs) {
+      const name = tableName(table);
+      if (sentUs <= (known.get(name) ?? -1)) return;
+      // Another process may have met later ones.
+      const last = await read(name);
+      if (sentUs > last) await memory.set(`${SENT}${name}`, String(sentUs));
+      known.set(name, Math.max(sentUs, last));
+    },
+  };
 }
 
 /** An image as if its table had been then what it is now. */

@@ -12,7 +12,7 @@ import type { BlockTable } from '../plan/change-block';
 import type { Taken } from './group-leases';
 import { createImageReaders } from './image-readers';
 import { patiently } from './patience';
-import { MirrorOutdated, type OpenTable, type Tables, type TakeTable } from './ports';
+import { MirrorOutdated, type OpenTable, type TableNeed, type Tables, type TakeTable } from './ports';
 import { sayEachOnce } from './say-each-once';
 import { createTableLeases } from './table-leases';
 import type { Found, Look, TableKnowledge } from './table-knowledge';
@@ -244,6 +244,12 @@ export function createTables(options: TablesOptions): Tables {
     return stands;
   };
 
+  const openedFor = async (table: BlockTable, { opened }: Entry, { sentUs = -1 }: TableNeed): Promise<OpenTable> => {
+    const found = await opened;
+    if (sentUs >= 0) await knowledge.rememberSent(table, sentUs);
+    return found;
+  };
+
   const leases = createTableLeases();
 
   return {
@@ -258,16 +264,17 @@ export function createTables(options: TablesOptions): Tables {
         return mirrored !== null;
       });
     },
-    async open(table, { upTo, shownBy }) {
+    async open(table, need) {
+      const { upTo, shownBy } = need;
       const name = tableName(table);
       const entry = entries.get(name);
-      if (entry !== undefined && (await isFresh(table, entry, upTo))) return entry.opened;
+      if (entry !== undefined && (await isFresh(table, entry, upTo))) return openedFor(table, entry, need);
       const current = entries.get(name);
-      if (current !== undefined && current !== entry) return current.opened;
+      if (current !== undefined && current !== entry) return openedFor(table, current, need);
       const loaded = load(table, entry, shownBy);
       entries.set(name, loaded);
       try {
-        return await loaded.opened;
+        return await openedFor(table, loaded, need);
       } catch (error) {
         if (error instanceof MirrorOutdated && shownBy !== null && !shown.has(name)) shown.set(name, shownBy);
         if (entries.get(name) === loaded) {
@@ -277,9 +284,9 @@ export function createTables(options: TablesOptions): Tables {
         throw error;
       }
     },
-    async standing(table, { upTo }) {
+    async standing(table, need) {
       const entry = entries.get(tableName(table));
-      return entry !== undefined && (await isFresh(table, entry, upTo)) ? entry.opened : null;
+      return entry !== undefined && (await isFresh(table, entry, need.upTo)) ? openedFor(table, entry, need) : null;
     },
     refresh(table, field) {
       const entry = entries.get(tableName(table));

@@ -4,6 +4,7 @@ import type { TableOf, TruthEvent, TruthLookUps } from '../clickhouse/truth-look
 import { TRANSCODED, UNFIT, UNKNOWN_FIELD } from '../debezium/transcode';
 import type { FoldEvent } from '../plan/fold';
 import type { MirrorRows, RowRef } from '../plan/mirror-rows';
+import { placeOf } from '../plan/table-versions';
 import { eventsOfChangesFor, findCarrier } from './carrier';
 import { createImageReaders } from './image-readers';
 import { ColumnTooNarrow } from './widened';
@@ -40,8 +41,9 @@ export function createTruthReader(layout: MirrorLayout, earlier: EarlierImages |
   };
   return (truth, images, row) => {
     const own = { bytes: Buffer.from(imageOf(truth), 'utf8'), withheld: truth.unavailable };
-    if (earlier === null || truth.lsn > earlier.newestBeyond) return append(own, { truth, images, row });
-    return readByGuess(earlier, own, truth, (then) => append(then, { truth, images, row }));
+    const place = placeOf(truth);
+    if (earlier === null || place.lsn > earlier.newestBeyond) return append(own, { truth, images, row });
+    return readByGuess(earlier, own, place, (then) => append(then, { truth, images, row }));
   };
 }
 

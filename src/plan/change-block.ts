@@ -3,6 +3,7 @@ import { StringColumn } from '../clickhouse/column-string';
 import type { BadRecordCode } from '../errors';
 import { OP, type WireSchema } from '../model';
 import type { JudgedRows } from './position';
+import { placeOf, type EventPlace } from './table-versions';
 
 /** Debezium's snapshot markers; a row stores the index. Anything else is kept as a further label of the block. */
 const NOT_SNAPSHOT = 'false';
@@ -208,6 +209,15 @@ export class ChangeBlock implements JudgedRows {
 
   lsn(row: number): number {
     return this.lsns[row] ?? -1;
+  }
+
+  place(row: number): EventPlace {
+    return placeOf({
+      lsn: this.lsn(row),
+      commitLsn: this.commitLsn(row),
+      txId: this.txIds[row] ?? -1,
+      tsUs: this.tsUs[row] ?? -1,
+    });
   }
 
   identity(row: number): string | null {

@@ -8,12 +8,25 @@ export interface TableVersion {
   readonly after: number;
   /** Events beyond this LSN are of this version or a later one. */
   readonly by: number;
+  /** Rows of incremental snapshots that Debezium sent until then, by its clock, were here before it: they are of the version before. */
+  readonly sentUs?: number;
 }
 
 /** Where an event is in PostgreSQL's log; -1 for null. */
 export interface EventPlace {
   readonly lsn: number;
   readonly txId: number;
+  /** When a row of an incremental snapshot was sent, by Debezium's clock in microseconds; -1 for all that PostgreSQL sends. */
+  readonly sentUs: number;
+}
+
+/**
+ * No event made a row of an incremental snapshot, so it has neither LSN nor transaction. The last commit that Debezium had
+ * passed stands for its LSN: with a signal table it is not before the row was read, without one (`read.only`) it may be.
+ */
+export function placeOf(event: { lsn: number; commitLsn: number; txId: number; tsUs: number }): EventPlace {
+  const { lsn, commitLsn, txId, tsUs } = event;
+  return lsn < 0 ? { lsn: commitLsn, txId: -1, sentUs: tsUs } : { lsn, txId, sentUs: -1 };
 }
 
 /**
@@ -39,7 +52,7 @@ function columnText({ name, type, base, kind, modifier, array, generated, attnum
 export function withVersion(
   versions: readonly TableVersion[],
   source: SourceTable,
-  seen: { readonly after: number; readonly by: number },
+  seen: Omit<TableVersion, 'source'>,
 ): readonly TableVersion[] {
   const last = versions.at(-1);
   const known = { ...source, columns: source.columns.map((column) => withPast(column, last?.source, source)) };
@@ -80,12 +93,16 @@ export function tableAt(
 ): SourceTable | null {
   for (let index = versions.length - 1; index > 0; index--) {
     const version = versions[index];
-    if (version === undefined || (place.lsn >= 0 && place.lsn <= version.after)) continue;
+    if (version === undefined || isOlder(place, version)) continue;
     if (place.lsn > version.by) return version.source;
     const older = tableAt(versions.slice(0, index), place, fields, guess);
     return older === null ? version.source : between(older, version.source, { place, fields, guess });
   }
   return versions[0]?.source ?? null;
+}
+
+function isOlder({ lsn, sentUs }: EventPlace, { after, sentUs: lastUs = -1 }: TableVersion): boolean {
+  return sentUs < 0 ? lsn >= 0 && lsn <= after : sentUs <= lastUs;
 }
 
 interface Telling {

@@ -1,5 +1,5 @@
 import { isLater, type SourceColumn, type SourceTable } from '../../../src/model';
-import { tableAt, withVersion, type TableVersion } from '../../../src/plan/table-versions';
+import { placeOf, tableAt, withVersion, type EventPlace, type TableVersion } from '../../../src/plan/table-versions';
 
 const column = (name: string, attnum: number, more: Partial<SourceColumn> = {}): SourceColumn => ({
   ...{ name, base: 'int4', type: 'integer', kind: 'b', modifier: -1, array: false, notNull: true, generated: false },
@@ -12,6 +12,7 @@ const table = (columns: readonly SourceColumn[], more: Partial<SourceTable> = {}
   ...more,
 });
 const id = column('id', 1);
+const at = (lsn: number, txId: number): EventPlace => ({ lsn, txId, sentUs: -1 });
 const fields = (...names: readonly string[]) => new Set(names);
 const namesOf = (found: SourceTable | null) => found?.columns.map(({ name, type }) => `${name} ${type}`);
 
@@ -54,20 +55,20 @@ describe('an event', () => {
   const retyped = two([id, column('a', 2)], [id, column('a', 2, { type: 'date', base: 'date', alteredBy: 50 })]);
 
   it('outside the two looks that found a version is of the one before or of it, whatever else it says', () => {
-    expect(namesOf(tableAt(retyped, { lsn: 100, txId: 99 }, fields('id', 'a')))).toEqual(['id integer', 'a integer']);
-    expect(namesOf(tableAt(retyped, { lsn: 201, txId: 1 }, fields('id', 'a')))).toEqual(['id integer', 'a date']);
+    expect(namesOf(tableAt(retyped, at(100, 99), fields('id', 'a')))).toEqual(['id integer', 'a integer']);
+    expect(namesOf(tableAt(retyped, at(201, 1), fields('id', 'a')))).toEqual(['id integer', 'a date']);
   });
 
   it('between them is told by its transaction where the names are the same', () => {
-    expect(namesOf(tableAt(retyped, { lsn: 150, txId: 49 }, fields('id', 'a')))).toEqual(['id integer', 'a integer']);
-    expect(namesOf(tableAt(retyped, { lsn: 150, txId: 50 }, fields('id', 'a')))).toEqual(['id integer', 'a date']);
-    expect(namesOf(tableAt(retyped, { lsn: -1, txId: -1 }, fields('id', 'a')))).toEqual(['id integer', 'a date']);
+    expect(namesOf(tableAt(retyped, at(150, 49), fields('id', 'a')))).toEqual(['id integer', 'a integer']);
+    expect(namesOf(tableAt(retyped, at(150, 50), fields('id', 'a')))).toEqual(['id integer', 'a date']);
+    expect(namesOf(tableAt(retyped, at(-1, -1), fields('id', 'a')))).toEqual(['id integer', 'a date']);
   });
 
   it('between them is told by the names in its image where they differ', () => {
     const renamed = two([id, column('a', 2)], [id, column('b', 2, { alteredBy: 50 })]);
-    expect(namesOf(tableAt(renamed, { lsn: 150, txId: 60 }, fields('id', 'a')))).toEqual(['id integer', 'a integer']);
-    expect(namesOf(tableAt(renamed, { lsn: 150, txId: 40 }, fields('id', 'b')))).toEqual(['id integer', 'b integer']);
+    expect(namesOf(tableAt(renamed, at(150, 60), fields('id', 'a')))).toEqual(['id integer', 'a integer']);
+    expect(namesOf(tableAt(renamed, at(150, 40), fields('id', 'b')))).toEqual(['id integer', 'b integer']);
   });
 
   it('may be of a version that no look has seen: each column is told by itself', () => {
@@ -76,11 +77,8 @@ describe('an event', () => {
       [id, column('a', 4, { type: 'text', base: 'text', alteredBy: 60 }), column('id2', 5, { alteredBy: 50 })],
     );
     // After `gone` was dropped, before `a` was made anew.
-    expect(namesOf(tableAt(versions, { lsn: 150, txId: 55 }, fields('id', 'a')))).toEqual([
-      'id integer',
-      'id2 integer',
-    ]);
-    expect(namesOf(tableAt(versions, { lsn: 150, txId: 60 }, fields('id', 'a', 'id2')))).toEqual([
+    expect(namesOf(tableAt(versions, at(150, 55), fields('id', 'a')))).toEqual(['id integer', 'id2 integer']);
+    expect(namesOf(tableAt(versions, at(150, 60), fields('id', 'a', 'id2')))).toEqual([
       'id integer',
       'a text',
       'id2 integer',
@@ -90,8 +88,30 @@ describe('an event', () => {
   it('of a table that was dropped and made again is of the one whose transaction is not after it', () => {
     const first = withVersion([], table([id]), { after: 0, by: 10 });
     const versions = withVersion(first, table([id], { oid: 8, madeBy: 50 }), { after: 100, by: 200 });
-    expect(tableAt(versions, { lsn: 150, txId: 49 }, fields('id'))?.oid).toBe(7);
-    expect(tableAt(versions, { lsn: 150, txId: 50 }, fields('id'))?.oid).toBe(8);
+    expect(tableAt(versions, at(150, 49), fields('id'))?.oid).toBe(7);
+    expect(tableAt(versions, at(150, 50), fields('id'))?.oid).toBe(8);
+  });
+});
+
+describe('a row of an incremental snapshot', () => {
+  const first = withVersion([], table([id]), { after: 0, by: 10 });
+  const versions = withVersion(first, table([id], { oid: 8, madeBy: 50 }), { after: 100, by: 200, sentUs: 5_000 });
+  const sent = (commitLsn: number, tsUs: number): EventPlace => placeOf({ lsn: -1, txId: -1, commitLsn, tsUs });
+
+  it('that was here before a version was found is of the one before', () => {
+    expect(tableAt(versions, sent(90, 5_000), fields('id'))?.oid).toBe(7);
+    expect(tableAt(versions, sent(-1, 4_000), fields('id'))?.oid).toBe(7);
+  });
+
+  it('that came later is of the newer one, however far back Debezium was', () => {
+    expect(tableAt(versions, sent(90, 5_001), fields('id'))?.oid).toBe(8);
+    expect(tableAt(versions, sent(201, 6_000), fields('id'))?.oid).toBe(8);
+  });
+
+  it('is told by the names in its image where nothing else tells', () => {
+    const renamed = two([id, column('a', 2)], [id, column('b', 2, { alteredBy: 50 })]);
+    expect(namesOf(tableAt(renamed, sent(150, 6_000), fields('id', 'a')))).toEqual(['id integer', 'a integer']);
+    expect(namesOf(tableAt(renamed, sent(90, 6_000), fields('id', 'b')))).toEqual(['id integer', 'b integer']);
   });
 });
 
