@@ -37,6 +37,14 @@ export function axes({ times = 'seconds', size = 56, values = undefined } = {}) 
   ];
 }
 
+const MINUTE = 60;
+
+/** A range of time for uPlot: at least a minute, up to the last point, or to now where there is none. Of one point alone uPlot would make a day. */
+export function recentMinute({ data: [times = []] = [] }) {
+  const end = times.at(-1) ?? Date.now() / 1000;
+  return [Math.min(times[0] ?? end, end - MINUTE), end];
+}
+
 export function widthOf(box) {
   return Math.max(240, box.clientWidth);
 }

@@ -1,16 +1,9 @@
 /** The charts: changes each second as this page saw them, and latency percentiles as the service keeps them. */
 /* global uPlot */
-import { axes, colour, faint, widthOf } from './chart-kit.js';
+import { axes, colour, faint, recentMinute, widthOf } from './chart-kit.js';
 
 const POINTS = 300;
 const HEIGHT = 160;
-const LEAST_SECONDS = 60;
-
-/** At least a minute, up to the last point, or to now where there is none. */
-function span(low, high) {
-  const end = high ?? Date.now() / 1000;
-  return [Math.min(low ?? end, end - LEAST_SECONDS), end];
-}
 
 export function openCharts() {
   const rate = { times: [], values: [] };
@@ -30,7 +23,7 @@ export function openCharts() {
       cursor: { y: false },
       legend: { live: false },
       scales: {
-        x: { range: (_chart, low, high) => span(low, high) },
+        x: { range: recentMinute },
         y: { range: (_chart, _low, high) => [0, Math.max(1, (high ?? 0) * 1.1)] },
       },
     });

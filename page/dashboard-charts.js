@@ -1,6 +1,6 @@
 /** The charts of the dashboard: revenue by hour, events by minute, and how long a change takes to the screen. */
 /* global uPlot */
-import { axes, colour, faint, widthOf } from './chart-kit.js';
+import { axes, colour, faint, recentMinute, widthOf } from './chart-kit.js';
 import { whole } from './pipeline.js';
 
 const HEIGHT = 170;
@@ -69,7 +69,7 @@ export function openCharts() {
       ...base(box, { times: 'seconds', values: (value) => `${value} s` }),
       scales: {
         ...base(box).scales,
-        x: { range: (_chart, low, high) => [Math.min(low ?? 0, high - 60), high] },
+        x: { range: recentMinute },
       },
       series: [{}, { label: 'seconds', stroke: colour('good'), fill: faint('good'), width: 2 }],
     }),
