@@ -12,7 +12,11 @@ const PARTITIONED = [
   `INSERT INTO metric SELECT i, DATE '2020-06-01' + i * 14, 'v' || i FROM generate_series(1, 40) i`,
 ];
 
-describe.each([['leaf by leaf'], ['by its root']])('a partitioned table, published %s', (how) => {
+describe.each([
+  ['leaf by leaf', 'json'],
+  ['leaf by leaf', 'avro'],
+  ['by its root', 'json'],
+] as const)('a partitioned table, published %s, as %s', (how, profile) => {
   let world: World;
 
   const prepare = async (): Promise<void> => {
@@ -26,7 +30,7 @@ describe.each([['leaf by leaf'], ['by its root']])('a partitioned table, publish
       await world.sql(
         `CREATE PUBLICATION ${world.name} FOR TABLES IN SCHEMA public WITH (publish_via_partition_root = true)`,
       );
-    await world.connect();
+    await world.connect({ profile });
     await world.service.start();
     await world.sql(`INSERT INTO metric VALUES (100, '2020-02-02', 'late')`);
     await world.mirrorEquals('metric');
