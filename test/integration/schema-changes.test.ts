@@ -22,10 +22,11 @@ const TABLES: Readonly<Record<string, string>> = {
   felt: `, mood mood DEFAULT 'ok'`,
   remade: ', word text DEFAULT $$first$$',
   floats: ', f float4 DEFAULT 3.33',
+  moved: '',
 };
 
 /** Where each record has its schema, one table goes through what several do in plain JSON: the more schemas it has. */
-const ALONE = ['dated', 'keyed', 'remade'];
+const ALONE = ['dated', 'keyed', 'remade', 'moved'];
 const tableOn = (profile: Profile, table: string): string =>
   profile === 'json' || ALONE.includes(table) ? table : 'every';
 
@@ -97,7 +98,7 @@ describe.each(PROFILES)('a table that is altered while it is written, as %s', (p
   /** Debezium reads what is under way by the type of now, and stops where it does not fit: it has to have passed the table. */
   const alterPassed = async (table: string, ...statements: readonly string[]): Promise<void> => {
     paused.add(on(table));
-    await world.mirrorEquals(on(table), { deadlineMs: 60_000 });
+    await world.mirrorEquals(on(table), { deadlineMs: 120_000 });
     await alter(...statements).finally(() => paused.delete(on(table)));
   };
 
@@ -188,6 +189,16 @@ describe.each(PROFILES)('a table that is altered while it is written, as %s', (p
     );
   });
 
+  scenario('a table is renamed: a snapshot brings its rows under the new name', async () => {
+    await alter('ALTER TABLE moved RENAME TO moved_on');
+    tables.splice(tables.indexOf('moved'), 1, 'moved_on');
+    const told = (): boolean =>
+      world.service.lines().some(({ event, table }) => event === 'table-renamed' && table === 'public.moved_on');
+    await waitFor(told, 'the log tells of it', 60_000);
+    const { code, stderr } = await world.command(['connectors', 'snapshot', '--tables', 'public.moved_on']);
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+  });
+
   /** Whatever the wire: each record of a table with a value is a change. */
   const isAuditedOnce = async (): Promise<void> => {
     const topics = tables.map((table) => world.topic(table));
@@ -201,7 +212,7 @@ describe.each(PROFILES)('a table that is altered while it is written, as %s', (p
   scenario('every mirror equals its source at the end, and schema_changes tells what happened', async () => {
     writing = false;
     await writer;
-    for (const table of tables) await world.mirrorEquals(table, { deadlineMs: 60_000 });
+    for (const table of tables) await world.mirrorEquals(table, { deadlineMs: 90_000 });
     const { code, result } = await verified(world);
     expect(result.tables.flatMap(({ details }) => details)).toEqual([]);
     expect(code).toBe(0);
