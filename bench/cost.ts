@@ -97,36 +97,44 @@ function modes(parts: BenchParts, changes: number): Promise<Point[]> {
       await topics.append({ op, count: changes, key: (n) => n });
       const one = service(place);
       const points = [await drain(place, { ...at(name, changes), services: [one] }).finally(() => one.stop())];
-      if (op === 'c') points.push(await replay(place, changes));
+      if (op === 'c') points.push(...(await replay(place, changes)));
       return points;
     });
   return fresh('snapshot', 'r').then(async (points) => [...points, ...(await fresh('append', 'c'))]);
 }
 
-async function replay({ parts, target, prefix }: Place, changes: number): Promise<Point> {
-  const startedAt = performance.now();
+/** The replay until it has caught up, and the mirror that is made anew after it; the clocks are those of its log. */
+async function replay({ parts, target, prefix }: Place, changes: number): Promise<Point[]> {
   const before = cpuSeconds(parts.pid('clickhouse'));
   const env = { KAFKA_BROKERS: parts.env.KAFKA_BROKERS, CH_URL: parts.env.CH_URL, PG_URL: parts.pgUrl.href };
   const { code, stderr } = await runCommand({
     program: 'src/main.js',
     args: ['replay', '--from-beginning'],
-    env: { ...env, ...settingsOf(target, prefix) },
+    env: { ...env, ...settingsOf(target, prefix), LOG_LEVEL: 'debug' },
     cwd: BENCH_DIR,
     deadlineMs: 1_800_000,
   });
   if (code !== 0) throw new Error(`replay failed: ${stderr.slice(-500)}`);
-  const seconds = (performance.now() - startedAt) / 1_000;
-  return {
+  const lines = stderr.split('\n').filter((line) => line.startsWith('{'));
+  const events = lines.map((line) => JSON.parse(line) as { readonly event: string; readonly ts: string });
+  const last = (event: string): number => Date.parse(events.findLast((one) => one.event === event)?.ts ?? '');
+  const clickhouseCpu = ((cpuSeconds(parts.pid('clickhouse')) - before) / changes) * 1e6;
+  const parted = await mostParts(parts, target);
+  const point = (at: string, ms: number, cpu: number): Point => ({
     dimension: 'modes',
-    at: 'replay, rebuild of the mirror included',
+    at,
     changes,
-    changesPerSecond: changes / seconds,
-    megabytesPerSecond: (changes * (NARROW.bytes + 600)) / seconds / 1e6,
+    changesPerSecond: (changes / ms) * 1_000,
+    megabytesPerSecond: ((changes * (NARROW.bytes + 600)) / ms) * 1e-3,
     serviceCpu: NaN,
-    clickhouseCpu: ((cpuSeconds(parts.pid('clickhouse')) - before) / changes) * 1e6,
+    clickhouseCpu: cpu,
     peakMiB: NaN,
-    mostParts: await mostParts(parts, target),
-  };
+    mostParts: parted,
+  });
+  return [
+    point('replay', last('block-written') - last('partition-assigned'), NaN),
+    point('rebuild after it', last('table-mirrored') - last('block-written'), clickhouseCpu),
+  ];
 }
 
 /** Updates that come with the key alone, so that each block looks up the rows that stand: scattered keys, neighbours, and new keys for comparison. */
