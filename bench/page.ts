@@ -105,7 +105,8 @@ function cost(results: readonly (Measured & { readonly points: readonly Point[] 
     result,
     points: result.points.filter(({ dimension }) => isNewest(dimension, at)),
   }));
-  const used = new Set(shown.filter(({ points }) => points.length > 0).map(({ result }) => where(result)));
+  const used = shown.filter(({ points }) => points.length > 0).map(({ result }) => result);
+  const each = (of: (one: Measured) => string): string => [...new Set(used.map(of))].join(', ');
   const rows = shown
     .flatMap(({ points }) => points)
     .map(({ dimension, at, changesPerSecond, serviceCpu, clickhouseCpu, mostParts }) => [
@@ -117,7 +118,8 @@ function cost(results: readonly (Measured & { readonly points: readonly Point[] 
       String(mostParts),
     ]);
   const head = ['', 'at', 'changes/s', 'service CPU us per change', 'ClickHouse CPU us', 'most parts'];
-  return `${[...used].join(' And ')}\n\n${table(head, rows)}`;
+  const measured = where({ machine: each(({ machine }) => machine), commit: each(({ commit }) => commit) });
+  return `${measured}\n\n${table(head, rows)}`;
 }
 
 function viewers(results: readonly PageResult[]): string {
