@@ -41,9 +41,11 @@ function renderTable(table: TableResult): string[] {
     lines.push(`    and ${differences - Math.min(SHOWN, details.length)} more`);
   for (const [column, count] of Object.entries(altered))
     lines.push(`    ${column}: ${count} values are altered by policy`);
+  // An incremental snapshot goes by the key.
+  const blocking = details.some(({ times }) => times !== undefined) ? ' --type blocking' : '';
   if (table.renamedFrom !== null && differences > 0)
     lines.push(
-      `    it was ${table.renamedFrom}; debezium-clickhouse connectors snapshot --tables ${table.table} brings the rows of then`,
+      `    it was ${table.renamedFrom}; debezium-clickhouse connectors snapshot --tables ${table.table}${blocking} brings the rows of then`,
     );
   for (const { column, reason } of notCompared) lines.push(`    ${column}: not compared, ${reason}`);
   return lines;

@@ -50,6 +50,13 @@ it('names key, columns and stage of a difference, and shows values only where th
   expect(renderVerify({ ...RESULT, equal: false, tables: [renamed], skipped: [] }).split('\n')[3]).toBe(
     '    it was public.z; debezium-clickhouse connectors snapshot --tables public.a brings the rows of then',
   );
+  const keyless: TableResult = {
+    ...renamed,
+    details: [{ key: {}, kind: 'missing', columns: [], stage: 'kafka', times: { source: 2, mirror: 0 } }],
+  };
+  expect(renderVerify({ ...RESULT, equal: false, tables: [keyless], skipped: [] })).toContain(
+    'connectors snapshot --tables public.a --type blocking brings',
+  );
   expect(lines.at(-1)).toBe('1 of 1 tables differ from their source at 0/1, in 1.2 s');
 });
 
