@@ -16,6 +16,11 @@ export const CONNECTOR_KINDS = {
   ),
   'connector-paused': kind('Kafka Connect', 'error', 'No change arrives, and its slot keeps WAL in PostgreSQL.'),
   'connector-failed': kind('Kafka Connect', 'error', 'No change arrives, and its slot keeps WAL in PostgreSQL.'),
+  'connector-silent': kind(
+    'Kafka Connect',
+    'warning',
+    'It says that it runs, and sends nothing, not even a heartbeat: while a snapshot is taken that is right. Otherwise no change arrives, and its slot keeps WAL in PostgreSQL. A worker whose Kafka was away can lose the thread that reads its positions (KAFKA-14401), and says so nowhere but in its log.',
+  ),
   'connector-prefix': kind('Kafka Connect', 'error', 'The service would wait for topics that never come.'),
   'connector-slot': kind(
     'Kafka Connect',

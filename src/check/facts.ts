@@ -137,6 +137,8 @@ export interface KafkaFacts {
     readonly committed: number;
     readonly oldest: number;
   }[];
+  /** For how long at least the connector's topic of heartbeats got no record, ms: 0 where one came within a minute, null where there is no such topic. */
+  readonly silentMs: number | null;
 }
 
 export interface TopicFacts {

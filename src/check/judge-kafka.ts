@@ -25,7 +25,26 @@ export function judgeKafka(
     return [...expired, finding('no-topics', { place: 'Kafka', what, mend: shell(apply) })];
   }
   const largest = Number(connect?.config?.['producer.override.max.request.size'] ?? '1048576');
-  return [...expired, ...ours.flatMap((topic) => judgeTopic(topic, { facts, wanted, largest }))];
+  return [
+    ...expired,
+    ...judgeSilence(facts, wanted, connect),
+    ...ours.flatMap((topic) => judgeTopic(topic, { facts, wanted, largest })),
+  ];
+}
+
+const MINUTE_MS = 60_000;
+/** So many heartbeats are late at the least before it is told. */
+const LATE_HEARTBEATS = 3;
+
+function judgeSilence({ silentMs }: KafkaFacts, wanted: Wanted, connect: ConnectFacts | null): Finding[] {
+  const everyMs = Number(connect?.config?.['heartbeat.interval.ms'] ?? '0');
+  if (connect?.running !== true || everyMs === 0 || silentMs === null) return [];
+  if (silentMs < Math.max(MINUTE_MS, everyMs * LATE_HEARTBEATS)) return [];
+  const what = `it says ${connect.status}, and for ${String(silentMs / MINUTE_MS)} minutes or more it has sent no heartbeat`;
+  const mend = byHand(
+    'Unless it takes a snapshot, look at the log of the Kafka Connect worker, and start the worker again.',
+  );
+  return [finding('connector-silent', { place: `connector ${wanted.connectorName}`, what, mend })];
 }
 
 interface Around {

@@ -43,10 +43,11 @@ export async function runCheck(config: Config, print: (text: string) => void, op
   });
   const included = tableFilter(config.tables);
   const isOurs = (topic: string): boolean => topic.startsWith(`${config.topicPrefix}.`);
+  const heartbeats = `__debezium-heartbeat.${config.topicPrefix}`;
   const ask: Parts['clickhouse'] = (sql, params) => clickhouse.query(sql, params);
   const parts: Parts = {
     postgres: postgres === null ? null : (sql, params) => postgres.query(sql, params),
-    kafka: () => describeKafka({ ...kafka, holdMs: PATIENCE_MS }, isOurs),
+    kafka: () => describeKafka({ ...kafka, holdMs: PATIENCE_MS }, { isOurs, heartbeats }),
     clickhouse: ask,
     tableNames: () => rememberedNames((sql) => ask(sql), `${target.database}_cdc`),
     connector: connect === null ? null : () => lookAtConnector(connect, connector.name, config.secrets),

@@ -15,12 +15,14 @@ export interface DescribedKafka {
   readonly brokers: number;
   readonly topics: readonly DescribedTopic[];
   readonly expired: readonly { topic: string; partition: number; committed: number; oldest: number }[];
+  /** For how long at least the topic of heartbeats got no record, ms: 0 where one came within a minute, null where there is no such topic. */
+  readonly silentMs: number | null;
 }
 
 /** Configurations and positions of the topics that `isOurs`; the others by name only. Throws KAFKA_UNREACHABLE or KAFKA_REFUSED_LOGIN. */
 export async function describeKafka(
   options: KafkaOptions,
-  isOurs: (topic: string) => boolean,
+  { isOurs, heartbeats }: { readonly isOurs: (topic: string) => boolean; readonly heartbeats: string },
 ): Promise<DescribedKafka> {
   const requests = adminRequests(
     createKafka(options, () => undefined),
@@ -30,10 +32,15 @@ export async function describeKafka(
     return await requests.ask(async (admin) => {
       const [{ topics }, { brokers }] = await Promise.all([admin.fetchTopicMetadata(), admin.describeCluster()]);
       const ours = topics.map(({ name }) => name).filter(isOurs);
-      const [configs, expired] = await Promise.all([configsOf(admin, ours), expiredOf(admin, options.groupId, ours)]);
+      const [configs, expired, silentMs] = await Promise.all([
+        configsOf(admin, ours),
+        expiredOf(admin, options.groupId, ours),
+        topics.some(({ name }) => name === heartbeats) ? silenceOf(admin, heartbeats) : null,
+      ]);
       return {
         brokers: brokers.length,
         expired,
+        silentMs,
         topics: topics.map(({ name, partitions }) => ({
           name,
           partitions: partitions.length,
@@ -82,4 +89,20 @@ async function expiredOf(
     }),
   );
   return found.flat().filter(({ committed, oldest }) => committed >= 0 && committed < oldest);
+}
+
+const MINUTE_MS = 60_000;
+/** Looked for one after the other: Kafka finds the first record since a moment, not the last of all. */
+const SILENCES_MS = [1, 5, 60, 24 * 60].map((minutes) => minutes * MINUTE_MS);
+
+async function silenceOf(admin: Admin, topic: string): Promise<number> {
+  const ends = new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]));
+  const now = Date.now();
+  let silent = 0;
+  for (const ms of SILENCES_MS) {
+    const since = await admin.fetchTopicOffsetsByTimestamp(topic, now - ms);
+    if (since.some(({ partition, offset }) => Number(offset) < (ends.get(partition) ?? 0))) break;
+    silent = ms;
+  }
+  return silent;
 }

@@ -4,7 +4,9 @@ import { ConfigResourceTypes } from 'kafkajs';
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import type { Finding } from '../../src/check/facts';
+import { loadConfig } from '../../src/config';
 import { openConnect } from '../../src/connect/rest';
+import { describeKafka } from '../../src/kafka/describe';
 import { openPostgres } from '../../src/postgres/client';
 import { printedCommands, type PrintedCommands } from '../harness/printed-commands';
 import { scenario, withLogs } from '../harness/scenario';
@@ -277,6 +279,20 @@ describe('check', () => {
       const left = ids((await check()).found);
       return gone.every((id) => !left.includes(id));
     }, 'none of them is left');
+  });
+
+  scenario('and it tells by the age of its last heartbeat how long a connector has been silent', async () => {
+    const beats = `${world.name}.beats`;
+    const silentMs = async (): Promise<number | null> => {
+      const options = { ...loadConfig({ env: world.settings, cwd: world.stack.dir, flags: {} }).kafka, holdMs: 5_000 };
+      return (await describeKafka(options, { isOurs: () => false, heartbeats: beats })).silentMs;
+    };
+    expect(await silentMs()).toBeNull();
+    const agoMs = 10 * 60_000;
+    await world.topics.produce(beats, [{ value: 'x', timestamp: String(Date.now() - agoMs) }]);
+    expect(await waitFor(silentMs, 'its topic is described')).toBe(5 * 60_000);
+    await world.topics.produce(beats, [{ value: 'x' }]);
+    expect(await silentMs()).toBe(0);
   });
 
   scenario('and the exit code counts warnings where it is told to', async () => {

@@ -24,6 +24,7 @@ import { openWorld, type World } from '../harness/world';
 
 jest.setTimeout(120_000);
 
+const ALL_TOPICS = { isOurs: () => true, heartbeats: '' };
 const PASSWORD = 'p@ss: #ü/%41&=?';
 
 describe('with TLS and logins everywhere', () => {
@@ -88,7 +89,7 @@ describe('with TLS and logins everywhere', () => {
   const configOf = (changes: Record<string, string>) =>
     loadConfig({ env: { ...settings, ...changes }, cwd: world.stack.dir, flags: {} });
   const topicsWith = (changes: Record<string, string>) =>
-    describeKafka({ ...configOf(changes).kafka, holdMs: 500 }, () => true).then(({ brokers }) => brokers === 1);
+    describeKafka({ ...configOf(changes).kafka, holdMs: 500 }, ALL_TOPICS).then(({ brokers }) => brokers === 1);
   const ask = async (changes: Record<string, string>): Promise<string | undefined> => {
     const { postgres } = configOf(changes);
     if (postgres === null) throw new Error('no PostgreSQL in the settings');
@@ -109,7 +110,7 @@ describe('with TLS and logins everywhere', () => {
     }
     const { KAFKA_SASL_PASSWORD_FILE: _file, ...others } = settings;
     const wrong = loadConfig({ env: { ...others, KAFKA_SASL_PASSWORD: 'wr0ng' }, cwd: world.stack.dir, flags: {} });
-    const refused: unknown = await describeKafka({ ...wrong.kafka, holdMs: 500 }, () => true).catch(
+    const refused: unknown = await describeKafka({ ...wrong.kafka, holdMs: 500 }, ALL_TOPICS).catch(
       (error: unknown) => error,
     );
     expect(refused).toMatchObject({ code: 'KAFKA_REFUSED_LOGIN' });

@@ -119,7 +119,7 @@ const topic: TopicFacts = {
     'max.message.bytes': '100000000',
   },
 };
-const kafka: KafkaFacts = { brokers: 3, topics: [topic], expired: [] };
+const kafka: KafkaFacts = { brokers: 3, topics: [topic], expired: [], silentMs: 0 };
 const target: ClickHouseFacts = {
   version: '26.7.2.1',
   user: 'default',
@@ -288,6 +288,7 @@ const CASES: Readonly<Record<FindingId, readonly [Change, string]>> = {
   'connector-missing': [{ connect: { config: null }, postgres: { slots: [] } }, APPLY],
   'connector-paused': [{ connect: { running: false, state: 'PAUSED' } }, 'debezium-clickhouse connectors resume'],
   'connector-failed': [{ connect: { running: false, state: 'RUNNING' } }, 'debezium-clickhouse connectors restart'],
+  'connector-silent': [{ kafka: { silentMs: 300_000 } }, 'Unless it takes a snapshot'],
   'connector-prefix': [{ options: { 'topic.prefix': 'x' } }, 'export TOPIC_PREFIX=x'],
   'connector-slot': [{ options: { 'publication.name': 'p' } }, 'export PUBLICATION_NAME=p'],
   'connector-placeholder': [{ options: { 'unavailable.value.placeholder': 'z z' } }, "export UNAVAILABLE_VALUE='z z'"],
@@ -399,6 +400,16 @@ describe('findings', () => {
     const found = findings(facts({ connect: { running: false, state: 'PAUSED', taskFailed: true } }));
     expect(found.map(({ id }) => id)).toEqual(['connector-paused', 'connector-failed']);
     expect(new Set(found.map(({ mend }) => mend.run))).toEqual(new Set(['debezium-clickhouse connectors resume']));
+  });
+
+  test('call a connector silent only if it runs and should have sent three heartbeats', () => {
+    const ids = (change: Change): string[] => findings(facts(change)).map(({ id }) => id);
+    const kafka = { silentMs: 300_000 };
+    expect(ids({ kafka })).toEqual(['connector-silent']);
+    expect(ids({ kafka, connect: { running: false, state: 'RUNNING' } })).toEqual(['connector-failed']);
+    expect(ids({ kafka, options: { 'heartbeat.interval.ms': '150000' } })).toEqual([]);
+    expect(ids({ kafka, options: { 'heartbeat.interval.ms': '0' } })).toEqual(['option-heartbeat-interval-ms']);
+    expect(ids({ kafka: { silentMs: null } })).toEqual([]);
   });
 
   test('are not made of either way of tombstones, of an unlogged table that is not published, or of a slot at rest', () => {
