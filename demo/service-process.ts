@@ -30,6 +30,8 @@ export function startService(at: {
   readonly root: string;
   readonly dir: string;
   readonly env: StackEnv;
+  /** Of the live page; 0 for any that is free. */
+  readonly httpPort: string;
 }): ServiceProcess {
   const log = partLog(at.dir, 'service');
   const from = prepareLog(log);
@@ -43,6 +45,7 @@ export function startService(at: {
       STACK_DIR: at.dir,
       LOG_FORMAT: 'json',
       LOG_LEVEL: 'info',
+      HTTP_PORT: at.httpPort,
       PAGE_VALUES: 'true',
     },
     stdio: ['ignore', file, file],
