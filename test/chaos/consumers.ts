@@ -13,6 +13,8 @@ export interface Consumer {
   /** `args` of the command `run`; none by default. */
   start(args?: readonly string[]): Promise<void>;
   kill(): Promise<void>;
+  /** Whether the present process has said that it began. */
+  hasBegun(): boolean;
   /** Asks it to stop; its exit code. */
   stop(): Promise<number | null>;
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
@@ -62,6 +64,7 @@ export async function openConsumer(world: World, number: number): Promise<Consum
       for (const pid of processesIn(cwd)) process.kill(pid, signal);
     },
     isRunning,
+    hasBegun: () => current?.lines().some(({ event }) => event === 'service-started') === true,
     endedByItself: () => wanted && !isRunning(),
     highestRss: () => highest,
     async close() {

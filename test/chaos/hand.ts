@@ -126,9 +126,12 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
       }),
       deed('stop a consumer', 2, async () => {
         const kills = busy.has('parts') ? -1 : partsKilled;
+        const hadBegun = consumer.hasBegun();
         const code = await consumer.stop();
         // 8, the deadline has passed, is the right end where a part that it needs was away.
         if (code === 8 && kills !== partsKilled) tell('  its deadline passed while parts were away');
+        // The signal ends a process that is still loading, as it does any; it has nothing in hand.
+        else if (code === null && !hadBegun) tell('  it had not begun yet');
         else if (code !== 0)
           trouble.push(`consumer ${consumer.number} was asked to stop and ended with ${String(code)}`);
         await aWhile(0, 8_000);
