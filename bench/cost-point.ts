@@ -6,7 +6,16 @@ import type { Started } from './contender';
 import { cpuSeconds, rss } from './process-cost';
 import type { Target } from './target-tables';
 
-export const DIMENSIONS = ['tables', 'partitions', 'columns', 'bytes', 'consumers', 'modes', 'lookups'] as const;
+export const DIMENSIONS = [
+  'tables',
+  'partitions',
+  'columns',
+  'bytes',
+  'consumers',
+  'modes',
+  'lookups',
+  'parts',
+] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
 export interface Point {
@@ -19,7 +28,7 @@ export interface Point {
   readonly serviceCpu: number;
   readonly clickhouseCpu: number;
   readonly peakMiB: number;
-  /** Active parts of the table that has most of them, at the end. */
+  /** Active parts of the table that has most of them, at the end; of `parts`, the most at any time. */
   readonly mostParts: number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * `make bench-cost`: what happens to the rate as work grows. DIMENSION=tables,partitions,columns,bytes,consumers,modes,lookups
- * chooses, CHANGES (100000) is the size of one point, MIRROR (10000000) the largest mirror of `lookups`.
+ * `make bench-cost`: what happens to the rate as work grows. DIMENSION=tables,partitions,columns,bytes,consumers,modes,lookups,parts
+ * chooses, CHANGES (100000) is the size of one point, MIRROR (10000000) the largest mirror of `lookups`, MINUTES (60) how long the
+ * 200 tables of `parts` change.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { runCommand } from '../test/harness/run-command';
@@ -20,7 +21,7 @@ import {
   type Place,
   type Point,
 } from './cost-point';
-import { cpuSeconds } from './process-cost';
+import { cpuSeconds, rss } from './process-cost';
 import { commitName, machineName, writeResult } from './report';
 import { createSources, openSynthetic, tableOf, type Changes, type Shape, type SyntheticTopics } from './synthetic';
 import { clearTarget, targetOf, type Target } from './target-tables';
@@ -172,6 +173,52 @@ function lookUps(parts: BenchParts, changes: number, rows: number): Promise<Poin
   });
 }
 
+const MANY_TABLES = 200;
+
+/** Many tables that change all the time, about once a second each: whether merges keep up with the parts of the inserts. */
+function partsOfMany(parts: BenchParts, minutes: number): Promise<Point[]> {
+  const shape = { ...NARROW, tables: MANY_TABLES };
+  return inPlace(parts, shape, 'FULL', async (place, topics) => {
+    const one = service(place);
+    const points: Point[] = [];
+    let key = 0;
+    try {
+      await topics.append(append(1, key++));
+      await waitFor(async () => (await rowsIn(parts, place.target)) >= MANY_TABLES, 'every table is there', 600_000);
+      for (const half of ['first half', 'second half']) {
+        const startedAt = performance.now();
+        const [rows, own, theirs] = [
+          await rowsIn(parts, place.target),
+          cpuSeconds(one.pid ?? -1),
+          cpuSeconds(parts.pid('clickhouse')),
+        ];
+        let [most, peak] = [0, 0];
+        while (performance.now() - startedAt < minutes * 30_000) {
+          await topics.append(append(1, key++));
+          most = Math.max(most, await mostParts(parts, place.target));
+          peak = Math.max(peak, rss(one.pid ?? -1));
+        }
+        const seconds = (performance.now() - startedAt) / 1_000;
+        const changes = (await rowsIn(parts, place.target)) - rows;
+        points.push({
+          dimension: 'parts',
+          at: `${MANY_TABLES} tables, ${half} of ${minutes} minutes`,
+          changes,
+          changesPerSecond: changes / seconds,
+          megabytesPerSecond: (changes * (NARROW.bytes + 600)) / seconds / 1e6,
+          serviceCpu: ((cpuSeconds(one.pid ?? -1) - own) / changes) * 1e6,
+          clickhouseCpu: ((cpuSeconds(parts.pid('clickhouse')) - theirs) / changes) * 1e6,
+          peakMiB: peak / 2 ** 20,
+          mostParts: most,
+        });
+      }
+      return points;
+    } finally {
+      await one.stop();
+    }
+  });
+}
+
 async function pointsOf(parts: BenchParts, dimension: Dimension, changes: number): Promise<Point[]> {
   const over = async (values: readonly number[], of: (value: number) => Promise<Point[]>): Promise<Point[]> => {
     const points: Point[] = [];
@@ -214,6 +261,8 @@ async function pointsOf(parts: BenchParts, dimension: Dimension, changes: number
       );
     case 'modes':
       return over([0], () => modes(parts, changes));
+    case 'parts':
+      return over([0], () => partsOfMany(parts, numberSetting('MINUTES', 60)));
     case 'lookups': {
       const most = numberSetting('MIRROR', 10_000_000);
       return over(
