@@ -6,7 +6,6 @@ import { connectClickHouse, type ClickHouse } from '../src/clickhouse/client';
 import { ERROR_CODES, ServiceError } from '../src/errors';
 import { openPostgres, type Postgres } from '../src/postgres/client';
 import { takeDown } from '../stack/mode';
-import { isPortFree } from '../stack/ports';
 import { projectRoot } from '../stack/project-root';
 import { readStackSettings, stackEnvironment, type StackSettings } from '../stack/stack-settings';
 import type { StackState } from '../stack/state';
@@ -19,8 +18,6 @@ import { isStackUp, raiseStack } from './stack-for-demo';
 import { awaitEqual, compareAll, DEMO_TABLES, runStep, sqlOf, STEPS, type DemoParts } from './steps';
 import { whatNext } from './what-next';
 
-/** Where the live page is unless HTTP_PORT says otherwise. */
-const PAGE_PORT = 3000;
 const EXIT = { equal: 0, failed: 1, config: 2, interrupted: 130 } as const;
 
 /** Who watches: at a terminal the service goes on until Ctrl-C; elsewhere the demo ends by itself and leaves nothing running. */
@@ -63,7 +60,7 @@ async function withService(
   act: (service: ServiceProcess, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   screen.title('The service: reads the changes from Kafka and writes them to ClickHouse');
-  const service = startService({ root, dir: settings.dir, env: state.env, httpPort: await pagePort() });
+  const service = await startService({ root, dir: settings.dir, env: state.env });
   screen.say(`starting; its log: ${service.log}`);
   try {
     return await act(service, AbortSignal.any([interrupt, service.died]));
@@ -155,12 +152,6 @@ async function conclude(stage: Stage, tables: readonly ComparedTable[], parts: D
     if (!interrupt.aborted) signal.throwIfAborted();
   }
   return equal ? EXIT.equal : EXIT.failed;
-}
-
-/** The live page's own, as the settings have it; another where somebody has that. */
-async function pagePort(): Promise<string> {
-  const wanted = process.env['HTTP_PORT'];
-  return wanted ?? ((await isPortFree(PAGE_PORT)) ? String(PAGE_PORT) : '0');
 }
 
 /** Until Ctrl-C, or until the service dies: rows keep changing, so that the figures move. */

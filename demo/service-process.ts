@@ -2,8 +2,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadConfig } from '../src/config';
 import { ServiceError } from '../src/errors';
 import { lastLines, partLog, prepareLog } from '../stack/part-log';
+import { isPortFree } from '../stack/ports';
 import type { StackEnv } from '../stack/state';
 import { waitUntil } from './wait-until';
 
@@ -26,28 +28,22 @@ const STOP_DEADLINE_MS = 40_000;
 /** Parts of addresses: beside a whole URL they would change it. */
 const ADDRESS_PART = /^(CH|PG)_(HOST|PORT|USER|PASSWORD|DATABASE)$/;
 
-export function startService(at: {
+export async function startService(at: {
   readonly root: string;
   readonly dir: string;
   readonly env: StackEnv;
-  /** Of the live page; 0 for any that is free. */
-  readonly httpPort: string;
-}): ServiceProcess {
+}): Promise<ServiceProcess> {
   const log = partLog(at.dir, 'service');
   const from = prepareLog(log);
   const file = openSync(log, 'a');
   const inherited = Object.entries(process.env).filter(([name]) => !ADDRESS_PART.test(name));
+  const settings = { ...Object.fromEntries(inherited), ...at.env, STACK_DIR: at.dir, PAGE_VALUES: 'true' };
+  const { page } = loadConfig({ env: settings, cwd: at.root, flags: {} });
+  // Somebody else has the page's port: another is found, and the demo names it.
+  const another = page !== null && !(await isPortFree(page.port)) ? { HTTP_PORT: '0' } : {};
   const child = spawn(process.execPath, [join(at.root, 'dist', 'src', 'main.js'), 'run'], {
     cwd: at.root,
-    env: {
-      ...Object.fromEntries(inherited),
-      ...at.env,
-      STACK_DIR: at.dir,
-      LOG_FORMAT: 'json',
-      LOG_LEVEL: 'info',
-      HTTP_PORT: at.httpPort,
-      PAGE_VALUES: 'true',
-    },
+    env: { ...settings, ...another, LOG_FORMAT: 'json', LOG_LEVEL: 'info' },
     stdio: ['ignore', file, file],
     // A group of its own: Ctrl-C is for the demo, which then stops the service in order.
     detached: true,
