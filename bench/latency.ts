@@ -8,7 +8,7 @@ import { openBenchParts } from './bench-parts';
 import { numberSetting, say } from './bench-settings';
 import { cpuSeconds, rss } from './process-cost';
 import { commitName, machineName, writeResult } from './report';
-import { runRate, STAGES, withSteadyService, type RateResult } from './steady';
+import { COST_HEAD, costCells, runRate, STAGES, withSteadyService, type RateResult } from './steady';
 
 /** A run at least this long is one that tells of memory. */
 const SOAK_SECONDS = 1_800;
@@ -56,29 +56,8 @@ function latencyTable(results: readonly RateResult[]): string {
 }
 
 function costTable(results: readonly RateResult[]): string {
-  const table = new Table({
-    head: [
-      'changes/s',
-      'service CPU',
-      'MiB at first',
-      'in the middle',
-      'at last',
-      'most',
-      'new parts/s: changes',
-      'mirror',
-    ],
-    style: { head: [], border: [] },
-  });
-  for (const { rate, serviceCpu, mib, newParts } of results) {
-    const held = [mib.first, mib.middle, mib.last, mib.most].map((one) => one.toFixed(0));
-    table.push([
-      rate,
-      `${(serviceCpu * 100).toFixed(0)} %`,
-      ...held,
-      newParts.changes.toFixed(1),
-      newParts.mirror.toFixed(1),
-    ]);
-  }
+  const table = new Table({ head: [...COST_HEAD], style: { head: [], border: [] } });
+  table.push(...results.map(costCells));
   return table.toString();
 }
 

@@ -8,7 +8,7 @@ import type { PageResult } from './page-result';
 import { drainPicture } from './picture';
 import type { DrainResult } from './report';
 import { spreadOf } from './statistics';
-import type { RateResult } from './steady';
+import { COST_HEAD, costCells, type RateResult } from './steady';
 import type { WireResult } from './wire-drain';
 
 type Measured = Readonly<Record<'machine' | 'commit', string>>;
@@ -81,17 +81,7 @@ function latency(result: LatencyResult): string {
   return `${where(result)} ${idle}\n\n${stages}\n\n${steadyCost(result)}`;
 }
 
-function steadyCost({ results }: LatencyResult): string {
-  const rows = results.map(({ rate, serviceCpu, mib, newParts }) => [
-    String(rate),
-    `${(serviceCpu * 100).toFixed(0)} %`,
-    ...[mib.first, mib.middle, mib.last, mib.most].map(whole),
-    newParts.changes.toFixed(1),
-    newParts.mirror.toFixed(1),
-  ]);
-  const held = ['MiB at first', 'in the middle', 'at last', 'most'];
-  return table(['changes/s', 'service CPU', ...held, 'new parts/s: changes', 'mirror'], rows);
-}
+const steadyCost = ({ results }: LatencyResult): string => table(COST_HEAD, results.map(costCells));
 
 function memory(result: LatencyResult): string {
   return `${where(result)} ${(result.seconds / 60).toFixed(0)} minutes.\n\n${steadyCost(result)}`;

@@ -40,6 +40,20 @@ export interface RateResult {
   readonly newParts: Readonly<Record<'changes' | 'mirror', number>>;
 }
 
+const HELD = ['MiB at first', 'in the middle', 'at last', 'most'] as const;
+export const COST_HEAD = ['changes/s', 'service CPU', ...HELD, 'new parts/s: changes', 'mirror'] as const;
+
+/** What a rate costs, a cell for each of `COST_HEAD`. */
+export function costCells({ rate, serviceCpu, mib, newParts }: RateResult): string[] {
+  return [
+    String(rate),
+    `${(serviceCpu * 100).toFixed(0)} %`,
+    ...[mib.first, mib.middle, mib.last, mib.most].map((one) => one.toFixed(0)),
+    newParts.changes.toFixed(1),
+    newParts.mirror.toFixed(1),
+  ];
+}
+
 /** A row became visible not later than `at`, ms since the epoch: the first look that showed it had ended then. */
 interface Look {
   readonly at: number;
