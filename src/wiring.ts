@@ -158,9 +158,13 @@ export function filterOf(config: Config): Filter {
   };
 }
 
+export function heartbeatTopic(prefix: string): string {
+  return `__debezium-heartbeat.${prefix}`;
+}
+
 /** Topics of the connector: of its prefix, and its heartbeat. */
 export function isOurTopic(prefix: string): (topic: string) => boolean {
-  return (topic) => topic.startsWith(`${prefix}.`) || topic === `__debezium-heartbeat.${prefix}`;
+  return (topic) => topic.startsWith(`${prefix}.`) || topic === heartbeatTopic(prefix);
 }
 
 /** Topics of tables: neither Debezium's transactions nor its messages, whose names hold no schema. */

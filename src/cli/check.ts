@@ -19,6 +19,7 @@ import { httpCall } from '../http-call';
 import { describeKafka } from '../kafka/describe';
 import { openPostgres } from '../postgres/client';
 import type { HttpEndpoint } from '../security';
+import { heartbeatTopic } from '../wiring';
 
 /** A part that has not answered by then counts as away. */
 const PATIENCE_MS = 15_000;
@@ -43,7 +44,7 @@ export async function runCheck(config: Config, print: (text: string) => void, op
   });
   const included = tableFilter(config.tables);
   const isOurs = (topic: string): boolean => topic.startsWith(`${config.topicPrefix}.`);
-  const heartbeats = `__debezium-heartbeat.${config.topicPrefix}`;
+  const heartbeats = heartbeatTopic(config.topicPrefix);
   const ask: Parts['clickhouse'] = (sql, params) => clickhouse.query(sql, params);
   const parts: Parts = {
     postgres: postgres === null ? null : (sql, params) => postgres.query(sql, params),

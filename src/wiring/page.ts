@@ -168,13 +168,12 @@ function lookOutside({ state, config, postgres, reads }: OutsideParts): Outside 
   });
   const slot = config.connector.placeholders['SLOT_NAME'] ?? '';
   const unknown: SlotWal = { heldBytes: null, active: null, reason: 'PG_URL is not set' };
+  const limits = { mostMs: AT_MOST_MS, waitMs: WAIT_MS };
   const wal = openLookout({
     leastMs: WAL_MS,
-    mostMs: AT_MOST_MS,
-    waitMs: WAIT_MS,
+    ...limits,
     ask: () => (postgres === null ? Promise.resolve(unknown) : slotWal(postgres, slot)),
   });
-  const limits = { mostMs: AT_MOST_MS, waitMs: WAIT_MS };
   const rows = openLookout({ leastMs: ROWS_MS, ...limits, ask: () => reads.mirrorRows() });
   const quarantine = openLookout({ leastMs: QUARANTINE_MS, ...limits, ask: () => reads.quarantineCounts() });
   // Without a regular look, nobody could tell later how long a record has waited.

@@ -17,34 +17,21 @@ test('asks once for all who look at the same time, and not more often than told'
   expect(ask).toHaveBeenCalledTimes(2);
 });
 
-test('asks less often what takes long', async () => {
+test.each([
+  ['less often what takes long', { tookMs: 200, mostMs: 60_000, nextAt: 10_000 }],
+  ['after the longest pause, however long the last answer took', { tookMs: 8_000, mostMs: 10_000, nextAt: 18_000 }],
+])('asks again %s', async (_, { tookMs, mostMs, nextAt }) => {
   const clock = clockAt(0);
   const ask = jest.fn(() => {
-    clock.now += 200;
+    clock.now += tookMs;
     return Promise.resolve(7);
   });
-  const lookout = openLookout({ ask, leastMs: 1_000, mostMs: 60_000, waitMs: 1_000, now: () => clock.now });
+  const lookout = openLookout({ ask, leastMs: 1_000, mostMs, waitMs: 1_000, now: () => clock.now });
   await lookout.look();
-  clock.now = 9_999;
-  await lookout.look();
-  expect(ask).toHaveBeenCalledTimes(1);
-  clock.now = 10_000;
-  await lookout.look();
-  expect(ask).toHaveBeenCalledTimes(2);
-});
-
-test('asks again after the longest pause, however long the last answer took', async () => {
-  const clock = clockAt(0);
-  const ask = jest.fn(() => {
-    clock.now += 8_000;
-    return Promise.resolve(7);
-  });
-  const lookout = openLookout({ ask, leastMs: 1_000, mostMs: 10_000, waitMs: 1_000, now: () => clock.now });
-  await lookout.look();
-  clock.now = 17_999;
+  clock.now = nextAt - 1;
   await lookout.look();
   expect(ask).toHaveBeenCalledTimes(1);
-  clock.now = 18_000;
+  clock.now = nextAt;
   await lookout.look();
   expect(ask).toHaveBeenCalledTimes(2);
 });
