@@ -4,7 +4,10 @@ import type { PartName } from '../../stack/state';
 import { waitFor } from '../harness/wait-for';
 import type { World } from '../harness/world';
 import type { Consumer } from './consumers';
+import type { Deed } from './deed';
+import { operatorDeeds } from './operator';
 import type { Random } from './random';
+import type { Traits } from './traits';
 
 export interface HandReport {
   /** How often each thing was done. */
@@ -22,21 +25,14 @@ export interface HandOptions {
   readonly world: World;
   readonly consumers: readonly Consumer[];
   readonly random: Random;
+  readonly traits: Traits;
   /** Writes a line of the timeline. */
   readonly tell: (line: string) => void;
 }
 
-interface Deed {
-  readonly name: string;
-  readonly weight: number;
-  /** What nothing else may be done to meanwhile. */
-  readonly needs: readonly string[];
-  run(): Promise<void>;
-}
-
 const TOPICS = /\.public\./;
 
-export function startHand({ world, consumers, random, tell }: HandOptions): Hand {
+export function startHand({ world, consumers, random, tell, traits }: HandOptions): Hand {
   const over = new AbortController();
   const done: Record<string, number> = {};
   const trouble: string[] = [];
@@ -83,21 +79,23 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
 
   const resetOffsets = async (): Promise<void> => {
     for (const topic of (await world.topics.names(world.name)).filter((one) => TOPICS.test(one))) {
-      if (!random.chance(35)) continue;
-      const [held] = await world.topics.admin.fetchTopicOffsets(topic);
-      const offset = random.below(Number(held?.high ?? 0) + 1);
-      await world.topics.admin.setOffsets({
-        groupId: world.name,
-        topic,
-        partitions: [{ partition: 0, offset: String(offset) }],
-      });
-      tell(`  the offset of ${topic} is set to ${offset} of ${held?.high}`);
+      for (const { partition, high } of await world.topics.admin.fetchTopicOffsets(topic)) {
+        if (!random.chance(35)) continue;
+        const offset = random.below(Number(high) + 1);
+        const partitions = [{ partition, offset: String(offset) }];
+        await world.topics.admin.setOffsets({ groupId: world.name, topic, partitions });
+        tell(`  the offset of ${topic}:${partition} is set to ${offset} of ${high}`);
+      }
     }
   };
 
-  const ofParts: readonly Deed[] = (['clickhouse', 'kafka', 'connect', 'postgres'] as const).map((part) => ({
+  const parts: readonly PartName[] = [
+    ...(['clickhouse', 'kafka', 'connect', 'postgres'] as const),
+    ...(traits.wire === 'avro' ? (['registry'] as const) : []),
+  ];
+  const ofParts: readonly Deed[] = parts.map((part) => ({
     name: `kill -9 ${part}`,
-    weight: 4,
+    weight: part === 'registry' ? 2 : 4,
     // The broker coordinates the group, so nothing that waits for the group is done beside it.
     needs: part === 'kafka' ? ['parts', 'group'] : ['parts'],
     run: () => restart(part),
@@ -176,6 +174,7 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
 
   const deeds: readonly Deed[] = [
     ...ofParts,
+    ...operatorDeeds({ world, random, tell, over: over.signal }),
     ...consumers.flatMap((consumer) =>
       ofConsumer(consumer).map((deed) => ({ ...deed, weight: deed.weight / consumers.length })),
     ),
@@ -237,7 +236,8 @@ export function startHand({ world, consumers, random, tell }: HandOptions): Hand
       over.abort();
       await looping;
       await Promise.all(running);
-      for (const part of ['postgres', 'clickhouse', 'kafka', 'connect'] as const) await world.stack.startPart(part);
+      for (const part of ['postgres', 'clickhouse', 'kafka', 'registry', 'connect'] as const)
+        await world.stack.startPart(part);
       return { done, trouble };
     },
   };

@@ -10,6 +10,7 @@ import { countEvents, openConsumer, type Consumer } from './consumers';
 import { startHand, type HandReport } from './hand';
 import { randomOf } from './random';
 import { startReader } from './reader';
+import { describeTraits, type Traits } from './traits';
 import { CHAOS_TABLES, createTables, startWorkload, type Written } from './workload';
 
 /** What a seed came to; one line of the results. */
@@ -23,6 +24,9 @@ export interface Outcome {
   readonly consumers: number;
   /** Connect ran without its exactly-once; missing in results from before there was that. */
   readonly sendsTwice?: boolean;
+  /** Missing in results of before, which were of plain JSON and topics with one partition. */
+  readonly wire?: Traits['wire'];
+  readonly partitions?: number;
   readonly done: Readonly<Record<string, number>>;
   readonly written: Written;
   /** Changes that Kafka holds, those of them that Debezium sent again, and records of aborted transactions. */
@@ -44,10 +48,11 @@ export async function runSeed(options: {
   readonly seed: number;
   readonly seconds: number;
   readonly dir: string;
-  /** The parts' Connect is without its exactly-once. */
-  readonly sendsTwice: boolean;
+  /** `sendsTwice` is to be that of the parts' Connect. */
+  readonly traits: Traits;
 }): Promise<Outcome> {
-  const { seed, seconds, dir, sendsTwice } = options;
+  const { seed, seconds, dir, traits } = options;
+  const { sendsTwice } = traits;
   const at = new Date();
   const folder = join(dir, `seed-${seed}`);
   rmSync(folder, { recursive: true, force: true });
@@ -61,9 +66,11 @@ export async function runSeed(options: {
   try {
     const random = randomOf(seed, 'hand');
     const count = random.between(1, 3);
-    tell(`seed ${seed}: ${count} consumers, world ${world.name}${sendsTwice ? ', Connect sends again' : ''}`);
+    tell(`seed ${seed}: ${count} consumers, world ${world.name}, ${describeTraits(traits)}`);
     await world.sql(...createTables());
     await world.connect({
+      profile: traits.wire,
+      partitions: traits.partitions,
       capture: { kind: 'tables', include: ['public.*'], exclude: [] },
       ...(sendsTwice ? { extra: { 'exactly.once.support': 'requested' } } : {}),
     });
@@ -73,9 +80,12 @@ export async function runSeed(options: {
 
     if (sendsTwice) await snapshotIsNoted(world);
 
-    const reader = startReader(world.clickhouse, world.database, NAMES);
+    // With several partitions a table keeps its rows until all have passed the truncate, beside those that came after it.
+    const watched = CHAOS_TABLES.filter(({ truncated }) => truncated === 'never' || traits.partitions === 1);
+    const names = watched.map(({ name }) => name);
+    const reader = startReader(world.clickhouse, world.database, names);
     const workload = startWorkload(world.settings['PG_URL'] ?? '', seed);
-    const hand = startHand({ world, consumers, random, tell });
+    const hand = startHand({ world, consumers, random, tell, traits });
     await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
     tell('the hand is taken away');
     const did = await hand.stop();
@@ -90,7 +100,7 @@ export async function runSeed(options: {
       seconds,
       at: at.toISOString(),
       consumers: count,
-      sendsTwice,
+      ...traits,
       done: did.done,
       written,
       highestRssMiB: Math.round(highest / 2 ** 20),

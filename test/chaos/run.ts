@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { removeAbandoned, startTestStack } from '../harness/test-stack';
 import { runSeed, type Outcome } from './one-seed';
-import { randomOf } from './random';
 import { addResult, CHAOS_DIR, readResults } from './results';
+import { traitsOf } from './traits';
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -38,19 +38,16 @@ function explain({ seed, seconds, failures }: Outcome): void {
   say(`  again: make chaos SEED=${seed} MINUTES=${seconds / 60}`);
 }
 
-/** Of a hundred seeds so many run Connect without its exactly-once, so that what it had sent comes again after a kill. */
-const SENDS_TWICE_PERCENT = 40;
-
 /** Each seed has parts of its own, so that none sees what another left, and their logs are its own. */
 async function onNewParts(seed: number, seconds: number): Promise<Outcome> {
-  const sendsTwice = randomOf(seed, 'connect').chance(SENDS_TWICE_PERCENT);
-  const stack = await startTestStack(() => undefined, { sendsTwice });
+  const traits = traitsOf(seed);
+  const stack = await startTestStack(() => undefined, { sendsTwice: traits.sendsTwice });
   const interrupted = (): void => {
     void stack.remove().finally(() => process.exit(130));
   };
   process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
-    return await runSeed({ seed, seconds, sendsTwice, dir: CHAOS_DIR });
+    return await runSeed({ seed, seconds, traits, dir: CHAOS_DIR });
   } finally {
     process.removeListener('SIGINT', interrupted).removeListener('SIGTERM', interrupted);
     await stack.remove();

@@ -10,6 +10,7 @@ import { openPostgres, type Postgres } from '../../src/postgres/client';
 import { auditFaults, readAudit, type AuditRow } from './audit';
 import { endSession } from './end-session';
 import { compareMirror, isEqual, type Comparison } from './mirror-comparison';
+import { toPlain } from './plain-records';
 import { runCommand, type Ended } from './run-command';
 import { serviceProcess, type ServiceProcess } from './service-process';
 import { openTestStack, type TestStack } from './test-stack';
@@ -45,7 +46,7 @@ export interface World {
   auditRows(table?: string): Promise<AuditRow[]>;
   /** Waits until the view equals the source, and says how they differ if they do not. */
   mirrorEquals(table: string, options?: { readonly view?: string; readonly deadlineMs?: number }): Promise<Comparison>;
-  /** Waits until each change record in Kafka is in `changes` once and right, and gives the records back. */
+  /** Waits until each change record in Kafka is in `changes` once and right, and gives the records back, as in plain JSON. */
   auditIsExactlyOnce(deadlineMs?: number): Promise<readonly TopicRecord[]>;
   /** Runs a command of the service with this world's settings. */
   command(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
@@ -125,6 +126,7 @@ export async function openWorld(more: Readonly<Record<string, string>> = {}): Pr
   const quiet = (): void => undefined;
   const connectUrl = stack.env.CONNECT_URL;
   let connected = false;
+  let wire: Profile = 'json';
   /** A connector that stopped is why nothing arrives. */
   const connectorTrouble = async (): Promise<string> => {
     if (!connected) return '';
@@ -148,6 +150,7 @@ export async function openWorld(more: Readonly<Record<string, string>> = {}): Pr
     topic: (table) => `${name}.public.${table}`,
     async connect({ profile = 'json', capture = WHOLE_SCHEMA, partitions = 1, extra = {} } = {}) {
       connected = true;
+      wire = profile;
       const of = { ...placeholders, TOPIC_PARTITIONS: String(partitions) };
       await applyConnector({ connectUrl, profile, settings: of, extra, postgres, capture, log: quiet });
     },
@@ -172,9 +175,10 @@ export async function openWorld(more: Readonly<Record<string, string>> = {}): Pr
     async auditIsExactlyOnce(deadlineMs = 30_000) {
       let faults: string[] = [];
       let records: TopicRecord[] = [];
+      const plain = toPlain(wire, stack.env.REGISTRY_URL);
       const right = waitFor(
         async () => {
-          records = await topics.read(await topics.names(name));
+          records = await Promise.all((await topics.read(await topics.names(name))).map(plain));
           faults = auditFaults(records, await readAudit(clickhouse, machinery));
           return faults.length === 0;
         },

@@ -7,14 +7,17 @@ import { scenario } from '../harness/scenario';
 const SECONDS = 25;
 
 describe('under fire', () => {
-  for (const seed of [1, 2]) {
+  for (const [seed, wire, partitions] of [
+    [1, 'json', 1],
+    [2, 'avro', 3],
+  ] as const) {
     scenario(
-      `seed ${seed} of ${SECONDS} s loses and repeats nothing, and no reader sees a row go back`,
+      `seed ${seed} of ${SECONDS} s, as ${wire}, with ${partitions} partitions a table, loses and repeats nothing, and no reader sees a row go back`,
       async () => {
         const outcome = await runSeed({
           seed,
           seconds: SECONDS,
-          sendsTwice: false,
+          traits: { wire, partitions, sendsTwice: false },
           dir: join(openTestStack().dir, 'chaos'),
         });
         process.stderr.write(`  seed ${seed}: ${JSON.stringify(outcome.done)}, ${outcome.changes} changes\n`);
