@@ -100,6 +100,7 @@ export async function insertsOf(
       refresh: nothing,
       reopen: nothing,
       widen: nothing,
+      learnKey: nothing,
       recheck: nothing,
     },
   };

@@ -187,6 +187,8 @@ export interface SourceTable {
   readonly columns: readonly SourceColumn[];
   /** Names of the primary key's columns in key order, else of a unique index over NOT NULL columns; empty if there is none. */
   readonly key: readonly string[];
+  /** `pg_index.indexrelid` of the key; another one where it was made anew. 0 where there is none. */
+  readonly keyIndex?: number;
   /** `pg_class.oid`: another one under the same name is another table. 0 where it is not known. */
   readonly oid?: number;
   /** Snapshots have its rows, the stream has them under another name: of its leaves, or of the table it is a leaf of. */

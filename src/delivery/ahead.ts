@@ -75,6 +75,7 @@ function withoutLooking({ tables }: DeliveryPorts): PreparePorts {
       open: async (table, need) => (await tables.standing(table, need)) ?? refuse(),
       refresh: refuse,
       reopen: refuse,
+      learnKey: refuse,
       widen: refuse,
     },
   };

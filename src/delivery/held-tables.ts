@@ -13,14 +13,28 @@ export interface HeldShare {
   readonly mirrored: MirroredTable;
 }
 
-/** Whether some event of a share names its row by another key than the table has now. Rows that are counted have no key. */
-export function isUnderEarlierKey({ table, rows }: TableShare, { block }: Pick<LookedAt, 'block'>): boolean {
+/**
+ * The share, if some event of it names its row by another key than the table has now; null if none does. A key that no look at
+ * the catalogue has seen is remembered first. Rows that are counted have no key.
+ */
+export async function heldShare(
+  { table, source, rows }: TableShare,
+  { block }: Pick<LookedAt, 'block'>,
+  tables: Pick<Tables, 'learnKey'>,
+): Promise<HeldShare | null> {
   const { earlier, layout } = table;
-  if (earlier?.rekeyed !== true || isCounted(layout)) return false;
+  if (earlier?.rekeyed !== true || isCounted(layout)) return null;
   const { key } = block;
-  return rows.some((row) =>
-    earlier.isUnderEarlierKey(key.bytes.subarray(key.start(row), key.end(row)), block.place(row).lsn),
-  );
+  const keyOf = (row: number): Uint8Array => key.bytes.subarray(key.start(row), key.end(row));
+  const under = rows.filter((row) => earlier.isUnderEarlierKey(keyOf(row), block.place(row).lsn));
+  if (under.length === 0) return null;
+  for (const row of under) {
+    const unseen = earlier.unseenKey(keyOf(row));
+    if (unseen === null) continue;
+    await tables.learnKey(source, unseen);
+    break;
+  }
+  return { table: source, mirrored: table };
 }
 
 /** The mirrors of one partition that lack what was held out of them. */

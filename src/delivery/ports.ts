@@ -102,6 +102,8 @@ export interface Tables {
    * the catalogue does not know either belongs to a column that was dropped; it is ignored from then on.
    */
   refresh(table: BlockTable, field: string): void;
+  /** An event names its row by a key of these columns, which no look at the catalogue has seen: `open` knows of it from now on. */
+  learnKey(table: BlockTable, key: readonly string[]): Promise<void>;
   /** A value does not fit the column, and its policy is `lossless`: the next \`open\` has it as text, once its mirror is made anew. */
   widen(table: BlockTable, column: string): Promise<void>;
   /** Reads catalogue and mirror again before the next `open`: the mirror has other columns, another process altered it. */

@@ -17,7 +17,7 @@ import { judge, needTwins, type Watermark } from '../plan/position';
 import { withheldRows } from '../plan/withheld-rows';
 import { describeBad } from './bad-record';
 import { markForgotten, withoutForgotten } from './forgotten-rows';
-import { isUnderEarlierKey, type HeldShare } from './held-tables';
+import { heldShare, type HeldShare } from './held-tables';
 import type { LookedAt, TableShare } from './image-reader';
 import { buildCounted, countedFrom } from './keyless';
 import { openMasked } from './mask-late';
@@ -79,7 +79,7 @@ export interface Prepared {
 }
 
 export interface PreparePorts extends Pick<DeliveryPorts, 'lookUps' | 'currentRows'> {
-  readonly tables: Pick<DeliveryPorts['tables'], 'open' | 'refresh' | 'widen' | 'reopen'>;
+  readonly tables: Pick<DeliveryPorts['tables'], 'open' | 'refresh' | 'widen' | 'reopen' | 'learnKey'>;
 }
 
 export async function prepareBlock(
@@ -268,7 +268,8 @@ async function buildOne(
     const wires = await wiresOf(opened[of.index] as OpenTable, block, of.index);
     const transcoders = wires.map((wire) => wire?.transcoder ?? undefined);
     const share: TableShare = { table, source: of.source, rows: of.rows, transcoders };
-    if (isUnderEarlierKey(share, looked)) return { table: of.source, mirrored: table };
+    const held = await heldShare(share, looked, ports.tables);
+    if (held !== null) return held;
     const mode = chooseMode({
       block,
       rows: of.rows,

@@ -12,7 +12,15 @@ import { patiently } from './patience';
 import { sayEachOnce } from './say-each-once';
 import { pastUnderOtherNames, rememberName } from './table-names';
 import { readWidened, rememberWidened } from './widened';
-import { inheritMasks, readPast, rememberedSent, rememberVersion, withUnknown, type Memory } from './table-past';
+import {
+  inheritMasks,
+  readPast,
+  rememberedSent,
+  rememberKey,
+  rememberVersion,
+  withUnknown,
+  type Memory,
+} from './table-past';
 
 /** PostgreSQL's catalogue. */
 export interface Catalogue {
@@ -56,6 +64,8 @@ export interface TableKnowledge {
    * @param shownBy the record that asks; null for none
    */
   of(table: TableName, before: Look | null, shownBy: ShownBy | null): Promise<Found>;
+  /** Remembers a key of the table that only an event has shown; true where that is news. */
+  learnKey(table: TableName, key: readonly string[]): Promise<boolean>;
   /** From now on the column is text where its policy is `lossless`. */
   widen(table: TableName, column: string): Promise<void>;
   /** Whether nothing was altered since `look`, for events up to an LSN. PostgreSQL away: what is known must do. */
@@ -142,6 +152,7 @@ export function tableKnowledge({
       const renamed = now?.renamed ?? false;
       return { ...knownOf(known.source, known.versions, { hash: masking.hash, choices, renamed }), look };
     },
+    learnKey: (table, key) => patiently(() => rememberKey(memory, table, key, masking), waiting),
     async widen(table, column) {
       if (await patiently(() => rememberWidened(memory, table, column), waiting))
         emit({ tag: 'column-widened', table: tableName(table), column });

@@ -7,7 +7,17 @@ import { imageFields, modernise, modernNames } from '../debezium/earlier-image';
 import { isSameType } from '../debezium/recast';
 import type { Masking } from '../masking';
 import { tableName, type Mask, type SourceColumn, type SourceTable, type TableRef } from '../model';
-import { tableAt, withVersion, type EventPlace, type Guess, type TableVersion } from '../plan/table-versions';
+import {
+  isKeyKnown,
+  keyText,
+  keyUnsureBy,
+  tableAt,
+  withKeyBetween,
+  withVersion,
+  type EventPlace,
+  type Guess,
+  type TableVersion,
+} from '../plan/table-versions';
 
 export type Memory = Pick<Control, 'get' | 'set'>;
 
@@ -78,6 +88,19 @@ export async function rememberVersion(
   return now;
 }
 
+/** Remembers a key that the table had between two looks, as an event shows it; false where that is no news. */
+export async function rememberKey(
+  memory: Memory,
+  table: TableRef,
+  key: readonly string[],
+  masking: Pick<Masking, 'source'>,
+): Promise<boolean> {
+  const versions = await readPast(memory, table, masking);
+  const now = withKeyBetween(versions, key);
+  if (now !== versions) await memory.set(`${NAME}${tableName(table)}`, JSON.stringify(now));
+  return now !== versions;
+}
+
 const SENT = 'sent:';
 
 /** Until when, by Debezium's clock, it sent the rows of incremental snapshots of tables that were looked at since. */
@@ -118,20 +141,22 @@ export interface EarlierImages {
    * @param guess `other` where what is likely could not be read
    */
   read(image: Uint8Array, place: EventPlace, withheld: readonly string[], guess: Guess): ReadImage | null;
-  /** The key was changed: events of one row are under two keys. */
+  /** The key was changed, or may have been: events of one row are under two keys. */
   readonly rekeyed: boolean;
   /** Whether an event names its row by another key than the table has now; true where nothing tells. */
   isUnderEarlierKey(key: Uint8Array, lsn: number): boolean;
+  /** The columns of an earlier key that no look at the catalogue has seen; null for any other. */
+  unseenKey(key: Uint8Array): readonly string[] | null;
   /** Columns with how often their value could not be told since the last call. */
   takeUnknown(): ReadonlyMap<string, number>;
   /** All names that a column of the newest version had, its own first. */
   namesOf(column: string): readonly string[];
 }
 
-/** Null while there is but one version. */
+/** Null while there is but one version, with one key. */
 export function earlierImages(versions: readonly TableVersion[]): EarlierImages | null {
   const newest = versions.at(-1);
-  if (newest === undefined || versions.length === 1) return null;
+  if (newest === undefined || (versions.length === 1 && newest.keyRemade === undefined)) return null;
   let unknown = new Map<string, number>();
   return {
     newestBeyond: newest.by,
@@ -164,20 +189,28 @@ export function earlierImages(versions: readonly TableVersion[]): EarlierImages 
 function keysOf(
   versions: readonly TableVersion[],
   newest: TableVersion,
-): Pick<EarlierImages, 'rekeyed' | 'isUnderEarlierKey'> {
+): Pick<EarlierImages, 'rekeyed' | 'isUnderEarlierKey' | 'unseenKey'> {
   const others = versions.filter(({ source }) => isOtherKey(source, newest.source));
-  const names = namesText(newest.source.key);
+  const names = keyText(newest.source.key);
   // A key of the same columns that came to be of other ones, or had other types: between two looks its text tells nothing.
   const last = versions.findLastIndex((version) => others.includes(version));
-  const alike = versions.findLastIndex(({ source }, index) => index <= last && namesText(source.key) === names);
+  const alike = versions.findLastIndex(({ source }, index) => index <= last && keyText(source.key) === names);
   const unsureBy = alike < 0 ? -Infinity : (versions[alike + 1]?.by ?? -Infinity);
+  const remadeBy = keyUnsureBy(versions);
+  const rekeyed = others.length > 0 || remadeBy >= 0;
   return {
-    rekeyed: others.length > 0,
+    rekeyed,
     isUnderEarlierKey: (key, lsn) =>
-      others.length > 0 &&
-      lsn <= newest.by &&
-      (namesText([...imageFields(key, 0, key.length).keys()]) !== names || lsn <= unsureBy),
+      rekeyed && lsn <= Math.max(newest.by, remadeBy) && (keyText(namesOf(key)) !== names || lsn <= unsureBy),
+    unseenKey(key) {
+      const found = namesOf(key);
+      return remadeBy >= 0 && !isKeyKnown(versions, found) ? found : null;
+    },
   };
+}
+
+function namesOf(key: Uint8Array): readonly string[] {
+  return [...imageFields(key, 0, key.length).keys()];
 }
 
 /** Of one table, whether the same row may have another key as text. */
@@ -190,10 +223,6 @@ function isOtherKey(then: SourceTable, now: SourceTable): boolean {
     const isRead = isSameType(before, after) || (after.base !== 'numeric' && isWidened(before.type, after.type));
     return before.attnum !== after.attnum || !isRead;
   });
-}
-
-function namesText(names: readonly string[]): string {
-  return JSON.stringify([...names].sort());
 }
 
 /**

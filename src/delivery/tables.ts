@@ -299,6 +299,9 @@ export function createTables(options: TablesOptions): Tables {
         });
       entries.set(tableName(table), { ...entry, ignored: new Set([...entry.ignored, field]), stale: true });
     },
+    async learnKey(table, key) {
+      if (await knowledge.learnKey(table, key)) this.reopen(table);
+    },
     async widen(table, column) {
       await knowledge.widen(table, column);
       this.reopen(table);

@@ -10,6 +10,17 @@ export interface TableVersion {
   readonly by: number;
   /** Rows of incremental snapshots that Debezium sent until then, by its clock, were here before it: they are of the version before. */
   readonly sentUs?: number;
+  /**
+   * Between these looks the key was made anew of the same columns: an event up to `by` may have been written while it was
+   * of others.
+   */
+  readonly keyRemade?: Looks;
+}
+
+/** Two looks at the catalogue, by the LSN of each. */
+interface Looks {
+  readonly after: number;
+  readonly by: number;
 }
 
 /** Where an event is in PostgreSQL's log; -1 for null. */
@@ -57,8 +68,54 @@ export function withVersion(
   const last = versions.at(-1);
   const known = { ...source, columns: source.columns.map((column) => withPast(column, last?.source, source)) };
   if (last === undefined) return [{ source: known, after: -1, by: -1 }];
-  if (isSameVersion(last.source, source)) return versions;
-  return [...versions, { source: known, ...seen }];
+  const { after, by } = seen;
+  const remade = isKeyRemade(last.source, source) ? { keyRemade: { after, by } } : {};
+  if (!isSameVersion(last.source, source)) return [...versions, { source: known, ...seen, ...remade }];
+  const { keyIndex } = source;
+  if (keyIndex === undefined || keyIndex === last.source.keyIndex) return versions;
+  return [...versions.slice(0, -1), { ...last, source: { ...last.source, keyIndex }, ...remade }];
+}
+
+/** Whether the key is of the same columns and was another in between: it may have been dropped, or only its index rebuilt. */
+function isKeyRemade(before: SourceTable, now: SourceTable): boolean {
+  if (before.oid !== now.oid || before.keyIndex === undefined || now.keyIndex === undefined) return false;
+  return before.keyIndex !== now.keyIndex && JSON.stringify(before.key) === JSON.stringify(now.key);
+}
+
+/** The LSN up to which events may be under a key that no look has seen; -1 for none. */
+export function keyUnsureBy(versions: readonly TableVersion[]): number {
+  const oid = versions.at(-1)?.source.oid;
+  return Math.max(-1, ...versions.map(({ source, keyRemade }) => (source.oid === oid ? (keyRemade?.by ?? -1) : -1)));
+}
+
+/**
+ * With the version in between whose key an event has shown; the same list where it is known, or nothing tells of it.
+ * @param key its columns, in any order
+ */
+export function withKeyBetween(versions: readonly TableVersion[], key: readonly string[]): readonly TableVersion[] {
+  const at = versions.findLastIndex(({ keyRemade }) => keyRemade !== undefined);
+  const now = versions[at];
+  if (now?.keyRemade === undefined || isKeyKnown(versions, key)) return versions;
+  const { source, keyRemade, ...seen } = now;
+  if (!key.every((name) => source.columns.some((column) => column.name === name))) return versions;
+  const between = { source: { ...source, key: [...key] }, ...keyRemade };
+  const isNewHere = seen.by === keyRemade.by;
+  return [
+    ...versions.slice(0, at),
+    ...(isNewHere ? [between, { source, ...seen }] : [{ source, ...seen }, between, { source, ...keyRemade }]),
+    ...versions.slice(at + 1),
+  ];
+}
+
+/** Whether some version of the table has a key of these columns. */
+export function isKeyKnown(versions: readonly TableVersion[], key: readonly string[]): boolean {
+  const oid = versions.at(-1)?.source.oid;
+  return versions.some(({ source }) => source.oid === oid && keyText(source.key) === keyText(key));
+}
+
+/** A key's columns as one text, whatever their order. */
+export function keyText(names: readonly string[]): string {
+  return JSON.stringify([...names].sort());
 }
 
 /**

@@ -44,6 +44,7 @@ SELECT target.relreplident::text AS identity,
        target.xmin::text AS "namedBy",
        own.xmin::text AS "alteredBy",
        k.xmin::text AS "keyedBy",
+       k.indexrelid::bigint::text AS "keyIndex",
        -- A snapshot reads both a partitioned table and its leaves; the stream has one of them, as the publication says.
        CASE coalesce((SELECT p.pubviaroot FROM pg_catalog.pg_publication p WHERE p.pubname = $3), false)
          WHEN true THEN target.relispartition ELSE target.partitioned END AS "notStreamed",
@@ -99,6 +100,7 @@ interface CatalogueRow {
   readonly namedBy: string;
   readonly alteredBy: string | null;
   readonly keyedBy: string | null;
+  readonly keyIndex: string | null;
   readonly attnum: number;
   readonly missing: string | null;
   readonly filled: boolean | null;
@@ -141,6 +143,7 @@ export async function readTable(
     identity: IDENTITIES[first.identity] ?? 'nothing',
     columns: present.map(column),
     key,
+    keyIndex: Number(first.keyIndex ?? 0),
     ...(first.notStreamed ? { notStreamed: true as const } : {}),
     ...(first.leafOf ? { leafOf: first.leafOf } : {}),
     oid: Number(first.oid),

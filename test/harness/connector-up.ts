@@ -12,8 +12,9 @@ import type { World } from './world';
 export async function connectorIsUp(world: World, tell: (line: string) => void): Promise<void> {
   const { CONNECT_URL: connectUrl } = world.stack.env;
   const heartbeats = async (): Promise<number> => {
-    const [partition] = await world.topics.admin.fetchTopicOffsets(`__debezium-heartbeat.${world.name}`);
-    return Number(partition?.high ?? 0);
+    // Each has the same key, so all go into one partition, whichever that is.
+    const partitions = await world.topics.admin.fetchTopicOffsets(`__debezium-heartbeat.${world.name}`);
+    return partitions.reduce((sum, { high }) => sum + Number(high), 0);
   };
   const up = async (deadlineMs: number): Promise<void> => {
     await waitFor(() => world.connectorRuns(), 'the connector runs', deadlineMs);

@@ -47,6 +47,8 @@ export interface World {
   readonly changes: Set<number>;
   /** Mirrors that were asked to be made anew. */
   readonly marks: WantedRebuild[];
+  /** Keys that only events have shown. */
+  readonly learned: { readonly table: string; readonly key: readonly string[] }[];
   committed: { offset: number; metadata: string } | null;
   epoch: number;
   low: number;
@@ -88,6 +90,7 @@ export function createWorld(): World {
     written: new Map(),
     changes: new Set(),
     marks: [],
+    learned: [],
     committed: null,
     epoch: 1,
     low: 0,
@@ -150,6 +153,10 @@ function portsOf(world: World): DeliveryPorts {
       standing: async ({ name }) => (world.tablesStand ? openTable(name) : null),
       refresh: () => undefined,
       reopen: () => undefined,
+      learnKey({ name }, key) {
+        world.learned.push({ table: name, key });
+        return Promise.resolve();
+      },
       refill: async () => undefined,
       recheck: () => void calls.push('recheck'),
     },

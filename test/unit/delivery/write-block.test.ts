@@ -140,6 +140,7 @@ describe('a block with events under an earlier key', () => {
       newestBeyond: -1,
       rekeyed: true,
       isUnderEarlierKey: (key) => Buffer.from(key).toString() === OLD,
+      unseenKey: (key) => (Buffer.from(key).toString() === OLD ? ['no'] : null),
       read: () => null,
       takeUnknown: () => new Map(),
       namesOf: (column) => [column],
@@ -160,6 +161,12 @@ describe('a block with events under an earlier key', () => {
       ...['lease', 'announce [3, 4)', 'insert changes [3, 4)', 'insert orders__mirror [3, 4)', 'release'],
     ]);
     expect(world.events[0]).toMatchObject({ tag: 'block-written', modes: { 'public.orders': 'held' } });
+  });
+
+  it('tells of a key that no look at the catalogue has seen', async () => {
+    const world = rekeyed();
+    await writerOf(world).write(blockOf([c(0), old(1)]), PAST, { redo: null });
+    expect(world.learned).toEqual([{ table: 'orders', key: ['no'] }]);
   });
 
   it('of one table leaves those of others as they are, and is not passed by them', async () => {
