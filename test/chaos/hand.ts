@@ -39,6 +39,9 @@ export function startHand({ world, consumers, random, tell, traits }: HandOption
   const busy = new Set<string>();
   const running = new Set<Promise<void>>();
   let partsKilled = 0;
+  const count = (name: string): void => {
+    done[name] = (done[name] ?? 0) + 1;
+  };
 
   /** Random, but no longer than the hand goes on. */
   const aWhile = (fromMs: number, toMs: number): Promise<unknown> =>
@@ -174,7 +177,7 @@ export function startHand({ world, consumers, random, tell, traits }: HandOption
 
   const deeds: readonly Deed[] = [
     ...ofParts,
-    ...operatorDeeds({ world, random, tell, over: over.signal }),
+    ...operatorDeeds({ world, random, tell, count, over: over.signal }),
     ...consumers.flatMap((consumer) =>
       ofConsumer(consumer).map((deed) => ({ ...deed, weight: deed.weight / consumers.length })),
     ),
@@ -201,7 +204,7 @@ export function startHand({ world, consumers, random, tell, traits }: HandOption
       deed.name +
         (deed.needs[0]?.startsWith('consumer') === true && deed.needs.length === 1 ? ` (${deed.needs[0]})` : ''),
     );
-    done[deed.name] = (done[deed.name] ?? 0) + 1;
+    count(deed.name);
     for (const need of deed.needs) busy.add(need);
     const work: Promise<void> = deed
       .run()

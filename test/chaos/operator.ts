@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { executeSnapshot } from '../../src/connect/snapshot';
 import { sendSignalRow } from '../../src/connect/source';
-import type { Ended } from '../harness/run-command';
 import type { World } from '../harness/world';
 import type { Deed } from './deed';
 import type { Random } from './random';
@@ -14,6 +13,8 @@ export interface OperatorOptions {
   readonly random: Random;
   /** Writes a line of the timeline. */
   readonly tell: (line: string) => void;
+  /** Counts what came of a deed. */
+  readonly count: (name: string) => void;
   /** Ends when the hand is taken away. */
   readonly over: AbortSignal;
 }
@@ -21,9 +22,11 @@ export interface OperatorOptions {
 /** With parts away a command fails and says so; then it is given again. */
 const INSIST_MS = 180_000;
 const AGAIN_MS = 1_000;
+/** It waits until all that was written before it has arrived, which in the midst of it may be never. */
+const VERIFY_MS = 200_000;
 const TYPES = ['int NOT NULL DEFAULT 7', `text DEFAULT 'seven'`, 'text', 'bigint', `date DEFAULT '2020-02-29'`];
 
-export function operatorDeeds({ world, random, tell, over }: OperatorOptions): readonly Deed[] {
+export function operatorDeeds({ world, random, tell, count, over }: OperatorOptions): readonly Deed[] {
   const tablesThatAre = (meanwhile: 'altered' | 'snapshot'): readonly string[] =>
     CHAOS_TABLES.filter((table) => table.meanwhile === meanwhile).map(({ name }) => name);
   const anyTable = (): string => `public.${random.pick(CHAOS_TABLES).name}`;
@@ -84,9 +87,10 @@ export function operatorDeeds({ world, random, tell, over }: OperatorOptions): r
   };
 
   const verify = async (): Promise<void> => {
-    const ended: Ended = await world.command(['verify', '--json']);
-    if (ended.code === 1) throw new Error(`differences while all went on\n${ended.stdout.slice(-3_000)}`);
-    tell(ended.code === 0 ? '  all mirrors were equal' : `  verify ended with ${String(ended.code)}`);
+    const { code, stdout } = await world.command(['verify', '--json'], {}, VERIFY_MS);
+    if (code === 1) throw new Error(`differences while all went on\n${stdout.slice(-3_000)}`);
+    tell(code === 0 ? '  all mirrors were equal' : `  verify ended with ${String(code)}`);
+    if (code === 0) count('verify meanwhile, equal');
   };
 
   const hold = async (): Promise<void> => {

@@ -48,8 +48,8 @@ export interface World {
   mirrorEquals(table: string, options?: { readonly view?: string; readonly deadlineMs?: number }): Promise<Comparison>;
   /** Waits until each change record in Kafka is in `changes` once and right, and gives the records back, as in plain JSON. */
   auditIsExactlyOnce(deadlineMs?: number): Promise<readonly TopicRecord[]>;
-  /** Runs a command of the service with this world's settings. */
-  command(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>;
+  /** Runs a command of the service with this world's settings; killed after `deadlineMs` (60 s). */
+  command(args: readonly string[], env?: Readonly<Record<string, string>>, deadlineMs?: number): Promise<Ended>;
   /** The broker takes a process of the world's group for dead, as at the end of its session, which nobody waits for then. */
   giveUp(service: ServiceProcess): Promise<void>;
   /** Removes all of it. */
@@ -192,7 +192,8 @@ export async function openWorld(more: Readonly<Record<string, string>> = {}): Pr
       });
       return records;
     },
-    command: (args, env = {}) => runCommand({ program: 'src/main.js', args, env: { ...settings, ...env }, cwd }),
+    command: (args, env = {}, deadlineMs = 60_000) =>
+      runCommand({ program: 'src/main.js', args, env: { ...settings, ...env }, cwd, deadlineMs }),
     giveUp: ({ clientId }) => endSession({ brokers: stack.env.KAFKA_BROKERS, groupId: name, clientId }, topics.admin),
     async close() {
       if (service.isRunning()) await service.kill();
