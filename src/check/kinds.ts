@@ -173,7 +173,7 @@ export const KINDS = {
   'topic-partitions': kind(
     'Kafka',
     'warning',
-    'After a TRUNCATE the mirror keeps its rows until all partitions have passed it, and is made anew then; a row whose key changed may for a moment be there twice or not at all.',
+    'After a TRUNCATE the mirror keeps its rows until all partitions have passed it, and is made anew then; a row whose key changed may for a moment be there twice or not at all, and a large value (TOAST) that such a change does not repeat is not found under replica identity DEFAULT: the record goes to quarantine.',
   ),
   'topic-not-replicated': kind('Kafka', 'warning', 'One broker that is lost takes the changes with it.'),
   'topic-replicas-behind': kind(

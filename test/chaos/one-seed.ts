@@ -84,7 +84,7 @@ export async function runSeed(options: {
     const watched = CHAOS_TABLES.filter(({ truncated }) => truncated === 'never' || traits.partitions === 1);
     const names = watched.map(({ name }) => name);
     const reader = startReader(world.clickhouse, world.database, names);
-    const workload = startWorkload(world.settings['PG_URL'] ?? '', seed);
+    const workload = startWorkload(world.settings['PG_URL'] ?? '', { seed, partitions: traits.partitions });
     const hand = startHand({ world, consumers, random, tell, traits });
     await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
     tell('the hand is taken away');
