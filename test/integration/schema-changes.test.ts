@@ -136,7 +136,7 @@ describe.each(PROFILES)('a table that is altered while it is written, as %s', (p
       `ALTER TABLE grown ADD COLUMN ints int[] DEFAULT '{1,NULL}', ADD COLUMN texts text[] DEFAULT '{"a,b",NULL}', ADD COLUMN big int8 DEFAULT 9007199254740993`,
       `ALTER TABLE grown ADD COLUMN felt mood NOT NULL DEFAULT 'sad', ADD COLUMN u uuid DEFAULT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', ADD COLUMN t time DEFAULT '24:00'`,
     );
-    await isSeen('grown', 't', 'String');
+    await isSeen('grown', 't', 'Time64');
     await alter(`ALTER TABLE grown ALTER COLUMN words SET DEFAULT 'another'`);
   });
 
