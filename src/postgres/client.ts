@@ -60,7 +60,10 @@ export function openPostgres(source: string | PostgresAddress, options: Postgres
 }
 
 /** One connection, so that transactions, cursors and settings last from one query to the next. Queries run in order. */
-export type PostgresSession = Pick<Postgres, 'query'>;
+export interface PostgresSession extends Pick<Postgres, 'query'> {
+  /** Aborted, with what happened, once the connection is lost, and with it all that only this session had. */
+  readonly lost: AbortSignal;
+}
 
 /** Runs `use` in a connection of its own without a limit of time for its statements; ends the connection afterwards. Errors as those of `Postgres.query`. */
 export async function withSession<T>(
@@ -74,13 +77,14 @@ export async function withSession<T>(
     statement_timeout: 0,
     application_name: 'debezium-clickhouse',
   });
-  // A connection that breaks between two queries is reported by the next.
-  client.on('error', () => undefined);
+  const lost = new AbortController();
+  client.on('error', (error) => lost.abort(postgresError(error, at)));
   try {
     await client.connect().catch((error: unknown) => {
       throw postgresError(error, at);
     });
     return await use({
+      lost: lost.signal,
       async query<Row>(sql: string, params: readonly unknown[] = []): Promise<Row[]> {
         try {
           return (await client.query(sql, [...params])).rows as Row[];

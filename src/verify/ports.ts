@@ -3,6 +3,8 @@ import type { TopicPartition } from '../model';
 
 /** A session of PostgreSQL inside one snapshot. */
 export interface SourceSession {
+  /** Aborted once the session is lost, and the snapshot with it. */
+  readonly lost: AbortSignal;
   query<T>(sql: string, params?: readonly unknown[]): Promise<T[]>;
 }
 

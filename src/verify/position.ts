@@ -9,6 +9,8 @@ export interface Waiting {
   /** Ms without any progress after which waiting is given up. */
   readonly patienceMs: number;
   readonly onProgress: (progress: Progress) => void;
+  /** Ends the waiting with its reason: there is nothing left to compare with. */
+  readonly lost: AbortSignal;
   /** Monotonic, ms. */
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -29,6 +31,7 @@ export async function waitForMessage(mark: string, before: readonly Held[], wait
   onProgress({ phase: 'waiting for Kafka', table: '', done: 0, total: 0 });
   const deadline = waiting.now() + patienceMs;
   while (!(await kafka.topics()).includes(messageTopic)) {
+    waiting.lost.throwIfAborted();
     if (waiting.now() > deadline) throw noMessage(waiting);
     await waiting.sleep(250);
   }
@@ -50,12 +53,13 @@ export async function waitForMessage(mark: string, before: readonly Held[], wait
         arrived.message = Buffer.from(value.buffer, value.byteOffset, value.length).includes(mark);
         return arrived.message ? 'stop' : 'go on';
       },
-      reading.signal,
+      AbortSignal.any([reading.signal, waiting.lost]),
     );
   } finally {
     reading.abort();
     await watching;
   }
+  waiting.lost.throwIfAborted();
   if (!arrived.message) throw noMessage(waiting);
 }
 
@@ -102,6 +106,7 @@ export async function waitForConsumer(ends: readonly Held[], waiting: Waiting): 
   let movedAt = waiting.now();
   let lookedAt = waiting.now();
   while (behind.length > 0) {
+    waiting.lost.throwIfAborted();
     const offsets = await kafka.committed([...new Set(behind.map(({ topic }) => topic))]);
     const passed = behind.map((end) => ({ ...end, at: Math.max(end.low, find(offsets, end)?.offset ?? 0) }));
     const open = passed.filter(({ at, high }) => at < high);
@@ -185,6 +190,7 @@ export async function waitForRebuilds(pending: () => Promise<number>, waiting: W
   const deadline = waiting.now() + waiting.patienceMs;
   for (let left = await pending(); left > 0; left = await pending()) {
     waiting.onProgress({ phase: 'waiting for the consumer', table: '', done: 0, total: 0 });
+    waiting.lost.throwIfAborted();
     if (waiting.now() > deadline) {
       throw new ServiceError('VERIFY_TIMED_OUT', 'Mirrors are to be made anew, and that does not come to an end.', {
         hint: 'Is the service running? Its log says what it waits for.',

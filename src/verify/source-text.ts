@@ -11,13 +11,15 @@ export interface SourceText {
   readonly altered: string | null;
 }
 
-/** What the expressions need, so that the text of a value does not depend on the role or the database. */
+/** What the expressions and the waiting need, so that neither depends on the role or the database. */
 export const SESSION_SETTINGS = [
   `SET LOCAL TimeZone = 'UTC'`,
   `SET LOCAL DateStyle = 'ISO, YMD'`,
   `SET LOCAL extra_float_digits = 1`,
   // With standard strings off a backslash in a quoted name's text would mean something.
   `SET LOCAL standard_conforming_strings = on`,
+  // The snapshot is kept while the consumer is waited for.
+  `SET LOCAL idle_in_transaction_session_timeout = 0`,
 ] as const;
 
 /** Forms whose text in the mirror PostgreSQL cannot be made to write. */

@@ -58,7 +58,7 @@ export interface VerifyPorts {
   /** Runs `use` in one session of PostgreSQL. */
   readonly inSession: <T>(use: (session: SourceSession) => Promise<T>) => Promise<T>;
   /** A session beside it. */
-  readonly source: SourceSession;
+  readonly source: Pick<SourceSession, 'query'>;
   readonly readTable: (session: SourceSession, schema: string, name: string) => Promise<SourceTable | null>;
   readonly mirror: MirrorQueries;
   readonly kafka: KafkaLooks;
@@ -94,7 +94,8 @@ export async function verify(options: VerifyOptions, ports: VerifyPorts): Promis
     const taken = await takeSnapshot(session, options.hashKeys);
     const mark = `debezium-clickhouse-verify-${randomUUID()}`;
     await ports.source.query(`SELECT pg_logical_emit_message(true, '${mark}', '')`);
-    const waiting: Waiting = { kafka, onProgress, now, sleep, messageTopic, patienceMs: options.patienceMs };
+    const { patienceMs } = options;
+    const waiting: Waiting = { kafka, onProgress, now, sleep, messageTopic, patienceMs, lost: lostSnapshot(session) };
     await waitForMessage(mark, messagesBefore, waiting);
     await waitForConsumer(await boundsOf(kafka, await topicsOf(options, ports)), waiting);
     await waitForRebuilds(() => pendingRebuilds(options, ports), waiting);
@@ -150,6 +151,26 @@ interface Taken {
 }
 
 /** Begins the transaction whose snapshot everything is read in. */
+/** Aborted once the session is lost: then there is nothing left to compare the mirrors with. */
+function lostSnapshot({ lost }: SourceSession): AbortSignal {
+  const snapshot = new AbortController();
+  const onLost = (): void => {
+    snapshot.abort(
+      new ServiceError(
+        'POSTGRES_UNREACHABLE',
+        'The connection to PostgreSQL broke, and with it the snapshot to compare with.',
+        {
+          hint: 'Nothing was changed. Run verify again once PostgreSQL answers; its log says why it ended the session.',
+          cause: lost.reason,
+        },
+      ),
+    );
+  };
+  if (lost.aborted) onLost();
+  lost.addEventListener('abort', onLost, { once: true });
+  return snapshot.signal;
+}
+
 async function takeSnapshot(session: SourceSession, keys: HashKeys | null): Promise<Taken> {
   await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   for (const setting of SESSION_SETTINGS) await session.query(setting);

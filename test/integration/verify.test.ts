@@ -291,6 +291,20 @@ describe('verify', () => {
     expect(code).toBe(3);
   });
 
+  scenario('a verify whose snapshot PostgreSQL ends says so at once', async () => {
+    await world.service.stop();
+    await world.sql(`UPDATE plain SET n = -2`);
+    const verifying = world.command(['verify', '--table', 'public.plain']);
+    const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                  WHERE datname = current_database() AND application_name = 'debezium-clickhouse' AND state = 'idle in transaction'`;
+    await waitFor(async () => (await world.postgres.query(end)).length > 0, 'verify has its snapshot');
+    const { code, stdout, stderr } = await verifying;
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+    expect(stderr).toContain('POSTGRES_UNREACHABLE');
+    expect(stderr).toContain('the snapshot to compare with');
+    await world.service.start();
+  });
+
   scenario('rows that the service has not written yet are waited for, not called lost', async () => {
     await world.service.stop();
     await world.sql(`UPDATE plain SET n = -1`);

@@ -25,13 +25,14 @@ function kafkaWith(
   };
 }
 
-function waiting(kafka: KafkaLooks): Waiting & { clock: { ms: number } } {
+function waiting(kafka: KafkaLooks, lost = new AbortController().signal): Waiting & { clock: { ms: number } } {
   const clock = { ms: 0 };
   return {
     kafka,
     clock,
     messageTopic: 'p.message',
     patienceMs: 20_000,
+    lost,
     onProgress: () => undefined,
     now: () => clock.ms,
     sleep: (ms) => {
@@ -80,4 +81,32 @@ it('gives up when there is no topic of messages', async () => {
   await expect(waitForMessage('mark', [], waiting(kafkaWith({}, () => null)))).rejects.toMatchObject({
     code: 'VERIFY_TIMED_OUT',
   });
+});
+
+it('ends at once when what is to be compared is lost: while the message is read, and while the group is behind', async () => {
+  const lost = new AbortController();
+  const kafka = kafkaWith(
+    { 'p.t': { high: 10, records: { 9: '{}' } }, 'p.message': { high: 0, records: {} } },
+    () => 1,
+  );
+  const stuck: KafkaLooks = {
+    ...kafka,
+    read: (_ranges, _visit, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve());
+        lost.abort(new Error('the snapshot is gone'));
+      }),
+  };
+  await expect(waitForMessage('mark', [], waiting(stuck, lost.signal))).rejects.toThrow('the snapshot is gone');
+  await expect(waitForConsumer([END], waiting(kafka, lost.signal))).rejects.toThrow('the snapshot is gone');
+  await expect(
+    waitForMessage(
+      'mark',
+      [],
+      waiting(
+        kafkaWith({}, () => null),
+        lost.signal,
+      ),
+    ),
+  ).rejects.toThrow('gone');
 });
