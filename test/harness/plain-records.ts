@@ -4,19 +4,29 @@ import { types, type Schema, type Type } from 'avsc';
 import type { Profile } from '../../src/connect/profile';
 import type { TopicRecord } from './topics';
 
-/** Decodes values of a topic; keys are plain JSON on every wire of the profiles. Tombstones, and plain JSON, stay as they are. */
-export type ToPlain = (record: TopicRecord) => Promise<TopicRecord>;
+/** Decodes values of topics; keys are plain JSON on every wire of the profiles. Tombstones, and plain JSON, stay as they are. */
+export type ToPlain = (records: readonly TopicRecord[]) => Promise<TopicRecord[]>;
 
-/** Numbers are exact up to 2^53; nobody looks at larger ones, which are nanoseconds. */
+/** Numbers are exact up to 2^53; nobody looks at larger ones, which are nanoseconds. A record is decoded once. */
 export function toPlain(profile: Profile, registryUrl: string | undefined): ToPlain {
-  if (profile === 'json') return (record) => Promise.resolve(record);
+  if (profile === 'json') return (records) => Promise.resolve([...records]);
   const decode = profile === 'json-schema' ? payloadOf : avroDecoder(registryUrl ?? '');
-  return async (record) =>
-    record.value === null ? record : { ...record, value: Buffer.from(JSON.stringify(await decode(record.value))) };
+  const known = new Map<string, Buffer>();
+  return async (records) => {
+    const plain: TopicRecord[] = [];
+    for (const record of records) {
+      const { topic, partition, offset, value } = record;
+      const at = `${topic}:${partition}:${offset}`;
+      const text = value === null ? null : (known.get(at) ?? Buffer.from(JSON.stringify(await decode(value))));
+      if (text !== null) known.set(at, text);
+      plain.push({ ...record, value: text });
+    }
+    return plain;
+  };
 }
 
-function payloadOf(value: Buffer): Promise<unknown> {
-  return Promise.resolve((JSON.parse(value.toString('utf8')) as { payload: unknown }).payload);
+function payloadOf(value: Buffer): unknown {
+  return (JSON.parse(value.toString('utf8')) as { payload: unknown }).payload;
 }
 
 /** avsc refuses what a number does not hold. It asks for the other methods, for defaults of a schema. */
@@ -39,8 +49,14 @@ function rounded(schema: Schema): Type | undefined {
     : undefined;
 }
 
-function avroDecoder(registryUrl: string): (value: Buffer) => Promise<unknown> {
+function avroDecoder(registryUrl: string): (value: Buffer) => unknown {
   const host = `${registryUrl}/apis/ccompat/v7`;
   const registry = new SchemaRegistry({ host }, { [SchemaType.AVRO]: { typeHook: rounded } });
-  return (value) => registry.decode(value);
+  const schemas = new Map<number, { fromBuffer(bytes: Buffer): unknown }>();
+  return async (value) => {
+    const id = value.readUInt32BE(1);
+    const schema = schemas.get(id) ?? (await registry.getSchema(id));
+    schemas.set(id, schema);
+    return schema.fromBuffer(value.subarray(5)) as unknown;
+  };
 }

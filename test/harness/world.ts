@@ -178,7 +178,7 @@ export async function openWorld(more: Readonly<Record<string, string>> = {}): Pr
       const plain = toPlain(wire, stack.env.REGISTRY_URL);
       const right = waitFor(
         async () => {
-          records = await Promise.all((await topics.read(await topics.names(name))).map(plain));
+          records = await plain(await topics.read(await topics.names(name)));
           faults = auditFaults(records, await readAudit(clickhouse, machinery));
           return faults.length === 0;
         },
