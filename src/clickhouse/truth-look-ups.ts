@@ -3,25 +3,10 @@ import type { TopicPartition } from '../model';
 import type { Truncation } from '../plan/truncation';
 import type { ClickHouse } from './client';
 import { quoteName, quoteText } from './ddl';
+import { newestPages, type NewestOf } from './newest-pages';
+import type { OffsetRange, TruthEvent } from './truth-event';
 import type { WireDefinition } from './wire-definition';
 import type { WireSchemas } from './wire-schemas';
-
-/** A row of `changes` as reconcile needs it. */
-export interface TruthEvent {
-  readonly key: string;
-  readonly offset: number;
-  readonly op: string;
-  readonly before: string;
-  readonly after: string;
-  readonly lsn: number;
-  readonly txId: number;
-  readonly commitLsn: number;
-  /** Microseconds since the epoch. */
-  readonly tsUs: number;
-  readonly unavailable: readonly string[];
-  /** How its images are written; null: as our profile writes them. */
-  readonly wire: WireDefinition | null;
-}
 
 export interface TableOf extends TopicPartition {
   readonly schema: string;
@@ -35,12 +20,6 @@ export interface SnapshotRun {
   readonly tsUs: number;
   /** The offset of its first row. */
   readonly from: number;
-}
-
-/** Offsets of a partition; `below` is null for all there are. */
-export interface OffsetRange {
-  readonly from: number;
-  readonly below: number | null;
 }
 
 export interface CountedImages extends OffsetRange {
@@ -76,8 +55,8 @@ export interface TruthLookUps {
   countedPage(of: TableOf, counting: CountedImages): Promise<CountedImage[]>;
   /** Where changes of a table are in `changes`, with how many rows; empty when there are none. */
   whereabouts(schema: string, table: string): Promise<(TableOf & { rows: number })[]>;
-  /** One page of the table's keys (by hash, `page` of `pages`), each with its newest event of some offsets that is not redelivered. */
-  newestPage(of: TableOf, page: PageOf): Promise<TruthEvent[]>;
+  /** Each key's newest event of some offsets that is not redelivered, in pages by their offsets; nobody may write to the table meanwhile. */
+  newestPages(of: TableOf, newest: NewestOf): AsyncIterable<readonly TruthEvent[]>;
   /** The times in which the events named rows in one way, in their order: more than one after the table's key was changed. */
   keyEras(of: TableOf): Promise<KeyEra[]>;
 }
@@ -89,12 +68,6 @@ export interface KeyEra extends OffsetRange {
   readonly key: readonly string[];
   /** When its first transaction was committed, microseconds since the epoch. */
   readonly tsUs: number;
-}
-
-/** A page of keys, by their hash. */
-export interface PageOf extends OffsetRange {
-  readonly page: number;
-  readonly pages: number;
 }
 
 /** Keys of one query at most: their text goes into the statement. */
@@ -217,9 +190,11 @@ export function truthLookUps(
         return { of, key: names, from: Number(from), below, tsUs: Number(ts_us) };
       });
     },
-    newestPage(of, { page, pages, ...range }) {
-      const where = `${ofTable(of)} AND ${within(range)} AND redelivered = 0 AND op != 't' AND cityHash64(key) % ${pages} = ${page}`;
-      return truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${where} ORDER BY offset DESC LIMIT 1 BY key`);
+    newestPages(of, newest) {
+      const counts = `${ofTable(of)} AND redelivered = 0 AND op != 't'`;
+      const read = (condition: string): Promise<TruthEvent[]> =>
+        truths(`SELECT ${TRUTH} FROM ${changes} WHERE ${ofTable(of)} AND ${condition} ORDER BY offset`);
+      return newestPages(newest, { clickhouse, machinery, counts, read });
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Finds the older event that carries a withheld value: within the life of the row, and through changes of its key. */
-import type { TableOf, TruthEvent, TruthLookUps } from '../clickhouse/truth-look-ups';
+import type { TruthEvent } from '../clickhouse/truth-event';
+import type { TableOf, TruthLookUps } from '../clickhouse/truth-look-ups';
 
 /** An event of a partition, wherever it was found. */
 export interface Carrier<R> {

@@ -1,7 +1,7 @@
 /** Reads the images of a table's share of a block, and of `changes`, into rows and events; keeps what could not be read. */
 import type { StringColumn } from '../clickhouse/column-string';
 import { isLossless } from '../clickhouse/mirror-layout';
-import type { TruthEvent } from '../clickhouse/truth-look-ups';
+import type { TruthEvent } from '../clickhouse/truth-event';
 import { TRANSCODED, UNFIT, UNKNOWN_FIELD, type Outcome, type Transcoder } from '../debezium/transcode';
 import { OP } from '../model';
 import type { BadRecord, BlockTable, ChangeBlock } from '../plan/change-block';

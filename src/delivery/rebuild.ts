@@ -1,7 +1,8 @@
 /** Makes a mirror anew from `changes` alone: for each key its newest event, page by page. Kafka is not read. */
 import type { TargetTable } from '../clickhouse/insert';
 import { isCounted, type MirrorLayout } from '../clickhouse/mirror-layout';
-import type { OffsetRange, TableOf, TruthEvent } from '../clickhouse/truth-look-ups';
+import type { OffsetRange, TruthEvent } from '../clickhouse/truth-event';
+import type { TableOf } from '../clickhouse/truth-look-ups';
 import { foldOver, type FoldEvent, type Standing } from '../plan/fold';
 import { MirrorRows, type SignedRows } from '../plan/mirror-rows';
 import { isTruncated, ownTruncate, type Truncation } from '../plan/truncation';
@@ -12,8 +13,8 @@ import type { DeliveryPorts } from './ports';
 import type { EarlierImages } from './table-past';
 import { createTruthReader, eventsOfTruths, type TruthReader } from './truth-events';
 
-/** Keys of a page at most, about. */
-const PAGE_KEYS = 100_000;
+/** Images of a page at most, about, where rows have no key. */
+const PAGE_IMAGES = 100_000;
 
 type Ports = Pick<DeliveryPorts, 'lookUps' | 'glance' | 'insert' | 'currentRows'>;
 
@@ -35,18 +36,47 @@ export async function fillFromChanges(filling: Filling, ports: Ports): Promise<n
   let lost = 0;
   for (const [turn, era] of (await erasOf(filling, ports)).entries()) {
     const { of } = era;
-    const above = ownTruncate(of, truncations);
-    const pages = Math.max(1, Math.ceil(of.rows / PAGE_KEYS));
-    const key = eraKey(era, filling);
-    const layout = { ...filling.layout, key };
+    const layout = { ...filling.layout, key: eraKey(era, filling) };
     const writing: Writing = {
-      ...{ filling, ports, truncations, layout, pages, above, era },
+      ...{ filling, ports, truncations, layout, era },
+      above: ownTruncate(of, truncations),
+      pages: Math.max(1, Math.ceil(of.rows / PAGE_IMAGES)),
       // The mirror has nothing of a partition whose rows have one key, and nothing at all before the first turn.
       turn: era.key === null ? 0 : turn,
       reader: createTruthReader(layout, filling.earlier),
     };
-    for (let page = 0; page < pages; page++)
-      lost += await (isCounted(filling.layout) ? writeCounted(page, writing) : writePage(page, writing));
+    const isKeyed = !isCounted(filling.layout) && era.key?.length !== 0;
+    lost += await (isKeyed ? writeKeyed(writing) : writeUnkeyed(writing));
+  }
+  return lost;
+}
+
+/** For each key its newest event. */
+async function writeKeyed(writing: Writing): Promise<number> {
+  const { era, turn, above, filling, ports } = writing;
+  const newest = {
+    from: Math.max(era.from, above + 1),
+    below: era.below,
+    beside: filling.shadow.name,
+    deletes: turn === 0 ? ('without' as const) : ('with' as const),
+  };
+  let lost = 0;
+  let page = 0;
+  for await (const truths of ports.lookUps.newestPages(era.of, newest)) {
+    const images = new MirrorRows(writing.layout);
+    lost += await writePage(page++, images, await keyedEvents(truths, images, writing), writing);
+  }
+  return lost;
+}
+
+/** Of rows that nothing told apart: how often each came and went. */
+async function writeUnkeyed(writing: Writing): Promise<number> {
+  let lost = 0;
+  for (let page = 0; page < writing.pages; page++) {
+    const images = new MirrorRows(writing.layout);
+    lost += await (isCounted(writing.filling.layout)
+      ? writeCounted(page, images, writing)
+      : writePage(page, images, await unkeyedEvents(page, images, writing), writing));
   }
   return lost;
 }
@@ -90,12 +120,13 @@ interface Writing {
   readonly ports: Ports;
 }
 
-async function writePage(page: number, writing: Writing): Promise<number> {
-  const { era, layout, filling, ports } = writing;
-  const images = new MirrorRows(layout);
-  const { events, lost } = await (era.key?.length === 0
-    ? unkeyedEvents(page, images, writing)
-    : keyedEvents(page, images, writing));
+async function writePage(
+  page: number,
+  images: MirrorRows,
+  { events, lost }: Events,
+  writing: Writing,
+): Promise<number> {
+  const { filling, ports } = writing;
   const standing = await standingOf(writing, events, images);
   const { signed, unresolved } = foldOver(images, events, standing);
   await insertPage(signed, { ...writing, page }, filling, ports);
@@ -108,12 +139,10 @@ interface Events {
   readonly lost: number;
 }
 
-/** For each key its newest event. */
-async function keyedEvents(page: number, images: MirrorRows, writing: Writing): Promise<Events> {
-  const { era, turn, layout, reader, pages, above, truncations, ports } = writing;
-  const { of, below } = era;
-  const from = Math.max(era.from, above + 1);
-  const truths = await ports.lookUps.newestPage(of, { page, pages, from, below });
+/** What some keys came to. */
+async function keyedEvents(truths: readonly TruthEvent[], images: MirrorRows, writing: Writing): Promise<Events> {
+  const { era, turn, layout, reader, above, truncations, ports } = writing;
+  const { of } = era;
   const alive = truths.filter((truth) => truth.op !== 'd' && !isTruncated({ ...truth, ...of }, truncations));
   const { events, lost } = await eventsOfTruths(alive, { of, above, layout, lookUps: ports.lookUps, reader, images });
   const gone = turn === 0 ? [] : deletes(truths, reader, images);
@@ -165,9 +194,8 @@ async function standingOf(
 }
 
 /** A page of images of a table without a key. Other pages may have had the same row, as an earlier version of the table wrote it. */
-async function writeCounted(page: number, writing: Writing): Promise<number> {
+async function writeCounted(page: number, images: MirrorRows, writing: Writing): Promise<number> {
   const { layout, filling, era, ports } = writing;
-  const images = new MirrorRows(layout);
   const { counted, lost } = await countedImages(page, images, { ...writing, together: [] });
   const signed = await countOver(images, counted, {
     ...{ layout, within: era.of, above: 0, equalRows: 'leave', ports },

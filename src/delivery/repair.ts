@@ -1,6 +1,7 @@
 /** Mends single rows of a mirror from `changes`: the rows of keys that `verify` found wrong, by the owner of their partition. */
 import type { Guard } from '../clickhouse/insert';
-import type { TableOf, TruthEvent } from '../clickhouse/truth-look-ups';
+import type { TruthEvent } from '../clickhouse/truth-event';
+import type { TableOf } from '../clickhouse/truth-look-ups';
 import { ServiceError } from '../errors';
 import type { TopicPartition } from '../model';
 import { foldOver, type FoldEvent } from '../plan/fold';

@@ -1,6 +1,7 @@
 /** The newest events of keys, as `changes` has them, as what the keys' rows should be: for mirrors made anew and for repairs. */
 import { ignoreFields, isLossless, type MirrorLayout } from '../clickhouse/mirror-layout';
-import type { TableOf, TruthEvent, TruthLookUps } from '../clickhouse/truth-look-ups';
+import type { TruthEvent } from '../clickhouse/truth-event';
+import type { TableOf, TruthLookUps } from '../clickhouse/truth-look-ups';
 import { TRANSCODED, UNFIT, UNKNOWN_FIELD } from '../debezium/transcode';
 import type { FoldEvent } from '../plan/fold';
 import type { MirrorRows, RowRef } from '../plan/mirror-rows';

@@ -298,6 +298,35 @@ describe('replay', () => {
     },
   );
 
+  scenario('rebuild writes a table of several pages whole, and leaves no list of offsets behind', async () => {
+    await world.sql(
+      'CREATE TABLE many (id int PRIMARY KEY, version bigint NOT NULL, note text)',
+      'ALTER TABLE many REPLICA IDENTITY FULL',
+      `INSERT INTO many SELECT i, i, repeat('x', i % 50) FROM generate_series(1, 25000) i`,
+    );
+    await world.sql(
+      'UPDATE many SET version = version + 1 WHERE id % 7 = 0',
+      'DELETE FROM many WHERE id % 11 = 0',
+      'INSERT INTO many SELECT i, -i, NULL FROM generate_series(22, 25000, 22) i',
+      'UPDATE many SET id = -id WHERE id % 13 = 0',
+    );
+    await world.mirrorEquals('many', { deadlineMs: 90_000 });
+    await world.clickhouse.command(`DELETE FROM ${world.machinery}.many__mirror WHERE id % 2 = 0`);
+    // As a process leaves it that is killed: the mirror in the making goes with the next one, and then its list.
+    const left = `${world.machinery}.many__mirror__new_dead_offsets`;
+    const comment = 'debezium-clickhouse: offsets for a mirror in the making';
+    await world.clickhouse.command(
+      `CREATE TABLE ${left} (offset UInt64) ENGINE = MergeTree ORDER BY offset COMMENT '${comment}'`,
+    );
+    ok(await world.command(['rebuild', '--table', 'public.many']));
+    await world.mirrorEquals('many');
+    expect(
+      await world.clickhouse.query(
+        `SELECT name FROM system.tables WHERE database = '${world.machinery}' AND position(name, '__new') > 0`,
+      ),
+    ).toEqual([]);
+  });
+
   scenario('a group of two processes replays together, also while a rebalance goes on', async () => {
     const second = serviceProcess({
       settings: world.settings,

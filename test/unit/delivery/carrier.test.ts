@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { TruthEvent, TruthLookUps } from '../../../src/clickhouse/truth-look-ups';
+import type { TruthEvent } from '../../../src/clickhouse/truth-event';
+import type { TruthLookUps } from '../../../src/clickhouse/truth-look-ups';
 import {
   eventsOfChanges,
   eventsOfChangesFor,
