@@ -16,6 +16,7 @@ import {
   mirrorStepSql,
   partitionsComment,
   publicName,
+  quoteName,
   quoteText,
   viewComment,
   type Databases,
@@ -225,6 +226,16 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
       const standing = await find(databases.machinery, view.name);
       if (standing?.comment !== lookBackComment(view, digest))
         await clickhouse.command(createLookBackSql(place, view, digest), DDL_SETTINGS);
+    }
+    if (isCounted(layout)) await dropLookBackViews({ ...place, layout });
+  };
+
+  /** Those of a time when the table had a key: what they would tell of now is wrong. */
+  const dropLookBackViews = async (place: MirrorPlace): Promise<void> => {
+    for (const { name, comment } of [atView(place), historyView(place)]) {
+      const standing = await find(databases.machinery, name);
+      if (standing?.comment.startsWith(`${comment} (`) === true)
+        await clickhouse.command(`DROP VIEW IF EXISTS ${quoteName(databases.machinery)}.${quoteName(name)} SYNC`);
     }
   };
 

@@ -15,11 +15,14 @@ describe('a table without a key', () => {
       `INSERT INTO pile SELECT i % 5, CASE i % 3 WHEN 0 THEN NULL ELSE 'b' || i % 3 END, 1.50, '{x,NULL}' FROM generate_series(1, 60) i`,
       `INSERT INTO pile VALUES (NULL, NULL, NULL, NULL), (NULL, NULL, NULL, NULL), (NULL, NULL, NULL, '{}')`,
       `INSERT INTO log SELECT '2020-01-01', 'same' FROM generate_series(1, 10)`,
+      'CREATE TABLE keyed (id int PRIMARY KEY, note text)',
+      `INSERT INTO keyed VALUES (1, 'one'), (2, 'two')`,
     );
     await world.connect();
     await world.service.start();
     await world.mirrorEquals('pile');
     await world.mirrorEquals('log');
+    await world.mirrorEquals('keyed');
   };
 
   beforeAll(() => withLogs('the preparation', prepare));
@@ -69,6 +72,25 @@ describe('a table without a key', () => {
     await churn();
     await world.sql(`DELETE FROM pile WHERE a IS NULL`);
     await world.mirrorEquals('pile');
+  });
+
+  scenario('that had one loses the views that follow rows by it, and no others', async () => {
+    const views = async (): Promise<string[]> => {
+      const found = `SELECT name FROM system.tables WHERE database = '${world.machinery}' AND engine = 'View' AND startsWith(name, 'keyed__') ORDER BY name`;
+      return (await world.clickhouse.query<{ name: string }>(found)).map(({ name }) => name);
+    };
+    expect(await views()).toEqual(['keyed__at', 'keyed__changes', 'keyed__history']);
+    await world.sql('ALTER TABLE keyed DROP CONSTRAINT keyed_pkey');
+    await world.sql(`INSERT INTO keyed VALUES (2, 'two'), (3, NULL)`, `DELETE FROM keyed WHERE id = 1`);
+    await world.mirrorEquals('keyed');
+    expect(await views()).toEqual(['keyed__changes']);
+    await world.sql(
+      `DELETE FROM keyed WHERE id = 2`,
+      'ALTER TABLE keyed ADD PRIMARY KEY (id)',
+      `INSERT INTO keyed VALUES (4, 'four')`,
+    );
+    await world.mirrorEquals('keyed', { deadlineMs: 60_000 });
+    expect(await views()).toEqual(['keyed__at', 'keyed__changes', 'keyed__history']);
   });
 
   scenario('is emptied by a TRUNCATE', async () => {
