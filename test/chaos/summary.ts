@@ -14,6 +14,9 @@ export function summarize(results: readonly Outcome[]): string {
   const rows: readonly (readonly [string, number | string])[] = [
     ['seeds run', latest.length],
     ['of them passed', passed.length],
+    ['as JSON with schema', latest.filter(({ wire }) => wire === 'json-schema').length],
+    ['as Avro', latest.filter(({ wire }) => wire === 'avro').length],
+    ['with three partitions a table', latest.filter(({ partitions = 1 }) => partitions > 1).length],
     ['with a Connect that sends again', latest.filter(({ sendsTwice }) => sendsTwice === true).length],
     ['minutes under fire', (sum(({ seconds }) => seconds) / 60).toFixed(1)],
     ['transactions committed', sum(({ written }) => written.committed)],
