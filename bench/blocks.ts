@@ -77,6 +77,7 @@ export async function insertsOf(
     at: Date.now(),
     seen: false,
     announced: false,
+    round: 0,
     highest: -1,
     watermark: NO_WATERMARK,
     snapshot: { kind: 'mixed' as const },

@@ -249,6 +249,13 @@ export const EVENT_GUIDE: { readonly [T in Tag]: EventGuide & { readonly example
     remedy: 'Nothing, unless it does not end: then see the code in `reason`.',
     example: { tag: 'redo', ...at, start: 1200, end: 1300, reason: 'GUARD_REFUSED' },
   },
+  'written-again': {
+    levels: ['warn'],
+    meaning:
+      'ClickHouse was killed while it took rows: it knew their insert afterwards, and did not have the rows. They were missed, and are written again. Nothing is lost, and nothing is twice in the tables.',
+    remedy: 'Nothing for the data; see why ClickHouse ended.',
+    example: { tag: 'written-again', ...at, start: 1200, end: 1300, rows: 80 },
+  },
   'loss-accepted': {
     levels: ['error'],
     meaning: 'Kafka dropped records before they were read, and the service goes on without them, as it was told to.',

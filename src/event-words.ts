@@ -99,6 +99,7 @@ export function describe(event: ServiceEvent): Description {
     case 'record-quarantined':
     case 'records-skipped':
     case 'redo':
+    case 'written-again':
       return describePartition(event);
   }
 }
@@ -225,7 +226,9 @@ function describeOutside(event: Waiting | Tagged<'back-again'>): Description {
 }
 
 function describePartition(
-  event: Tagged<'partition-assigned' | 'block-written' | 'record-quarantined' | 'records-skipped' | 'redo'>,
+  event: Tagged<
+    'partition-assigned' | 'block-written' | 'record-quarantined' | 'records-skipped' | 'redo' | 'written-again'
+  >,
 ): Description {
   const { topic, partition } = event;
   const at = `${topic}:${String(partition)}`;
@@ -257,6 +260,14 @@ function describePartition(
         message: `${at} skipped records`,
         fields: { event: event.tag, topic, partition, ...event.kinds },
       };
+    case 'written-again': {
+      const { start, end, rows } = event;
+      return {
+        level: 'warn',
+        message: `${at} wrote ${String(rows)} rows of ${String(start)} to ${String(end)} again: ClickHouse knew their insert and did not have them`,
+        fields: { event: event.tag, topic, partition, start, end, rows },
+      };
+    }
     case 'redo': {
       const { start, end, reason } = event;
       return info(event.tag, `${at} does ${String(start)} to ${String(end)} again`, {

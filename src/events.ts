@@ -107,6 +107,12 @@ export type ServiceEvent =
       readonly end: number;
       readonly reason: ErrorCode;
     } & TopicPartition)
+  | ({
+      readonly tag: 'written-again';
+      readonly start: number;
+      readonly end: number;
+      readonly rows: number;
+    } & TopicPartition)
   | { readonly tag: 'stopping'; readonly reason: string; readonly deadlineMs: number }
   | { readonly tag: 'stopped'; readonly exitCode: number }
   | {

@@ -48,7 +48,7 @@ export async function prepareAhead(
     const ingestedAt = ports.now();
     const prepared = await prepareBlock(
       block,
-      { ...of, ...past, start, end, at: ingestedAt, seen: false, announced: false, changes, quarantine },
+      { ...of, ...past, start, end, at: ingestedAt, seen: false, announced: false, round: 0, changes, quarantine },
       withoutLooking(ports),
       limits,
     );

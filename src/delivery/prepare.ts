@@ -47,6 +47,8 @@ export interface BlockContext extends Past {
   readonly seen: boolean;
   /** Written again within its announced bounds. */
   readonly announced: boolean;
+  /** 0; above it what the tokens of the rounds before have not brought is written under others. */
+  readonly round: number;
   /** `changes` and `quarantine` as they stand. */
   readonly changes: TargetTable;
   readonly quarantine: TargetTable;
@@ -98,7 +100,9 @@ export async function prepareBlock(
     withheldColumns(bytes, from, to, limits.placeholder),
   );
   const reads = appendableReads(block, context.snapshot);
-  const looked: LookedAt = { block, topic, partition, end, announced: context.announced, redelivered, withheld };
+  // Equal rows are written once more to use up the token of the announce; what a later round finds equal is there.
+  const announced = context.announced && context.round === 0;
+  const looked: LookedAt = { block, topic, partition, end, announced, redelivered, withheld };
   const opened = await Promise.all(
     block.tables.map((_, index) => openMasked(block, index, needOf(block, index, context), ports.tables)),
   );
@@ -118,7 +122,7 @@ export async function prepareBlock(
   const time = `fromUnixTimestamp64Milli(${context.at}, 'UTC')`;
   // The block's time is part of its tokens: a redo has the same one, another pass over the same range has not, so that
   // what it finds missing is not taken for a repeat.
-  const range = `${topic}:${partition}:${start}:${end}:${context.at}`;
+  const range = `${topic}:${partition}:${start}:${end}:${context.at}${context.round === 0 ? '' : `:${context.round}`}`;
   const inserts = [
     insertOf(
       audit,

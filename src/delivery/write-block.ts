@@ -31,6 +31,9 @@ export interface BlockWriterOptions {
   readonly remake: (table: BlockTable) => Promise<void>;
 }
 
+/** So often what is missing is written under another token: each is lost only if ClickHouse is killed once more. */
+const MOST_ROUNDS = 3;
+
 /** What is known of a block beside what it holds. */
 export interface WriteOptions {
   /** What was announced for it before. */
@@ -102,7 +105,7 @@ export function createBlockWriter({
   });
 
   /** Step 0. The clock is read before the announce is sent; reading it again would move the guard's deadline. */
-  const lookFirst = async (block: ChangeBlock, past: Past, redo: AnnouncedBlock | null): Promise<Looked> => {
+  const lookFirst = async (block: ChangeBlock, past: Past, redo: AnnouncedBlock | null, round = 0): Promise<Looked> => {
     const { start, end } = block;
     const at = redo?.at ?? ports.now();
     const seen = redo !== null || start <= past.highest;
@@ -111,7 +114,7 @@ export function createBlockWriter({
     const quarantine = machineryTable(glance, 'quarantine');
     const prepared = await prepareBlock(
       block,
-      { ...of, ...past, start, end, at, seen, announced: redo !== null, changes, quarantine },
+      { ...of, ...past, start, end, at, seen, announced: redo !== null, round, changes, quarantine },
       ports,
       limits,
     );
@@ -140,26 +143,56 @@ export function createBlockWriter({
     ports.emit({ tag: 'truncate-by-rebuild', ...of, offset: below, table: name, partitions: bounds.length });
   };
 
-  /** Steps 2 and 3: in order; each repeated with its token while the guard allows, else the block is redone from step 0. */
+  /**
+   * Steps 2 and 3: in order; each repeated with its token while the guard allows, else the block is redone from step 0.
+   * `doubtful` where one was repeated.
+   */
   const insertAll = async (
     { start, end }: ChangeBlock,
     { inserts, truncates, seen }: Prepared,
     guard: Guard,
-  ): Promise<void> => {
+  ): Promise<'certain' | 'doubtful'> => {
     const seconds = seen ? limits.insertSeconds * 2 : limits.insertSeconds;
     const giveUpAt = performance.now() + limits.guardSeconds * 1_000;
     const redo = (reason: ErrorCode): never => {
       ports.emit({ tag: 'redo', ...of, start, end, reason });
       throw new Reassign();
     };
-    const persist = (action: () => Promise<void>): Promise<void> =>
-      patiently(() => (performance.now() > giveUpAt ? redo('CLICKHOUSE_UNREACHABLE') : action()), waiting);
+    let repeats = 0;
+    const persist = (action: () => Promise<void>): Promise<void> => {
+      repeats--;
+      return patiently(() => {
+        if (performance.now() > giveUpAt) redo('CLICKHOUSE_UNREACHABLE');
+        repeats++;
+        return action();
+      }, waiting);
+    };
     try {
       for (const insert of inserts) await persist(() => ports.insert(insert, guard, seconds));
       for (const { table, below } of truncates) await persist(() => truncate(table, below));
     } catch (error) {
       if (error instanceof ServiceError && error.code === 'GUARD_REFUSED') redo(error.code);
       throw error;
+    }
+    return repeats === 0 ? 'certain' : 'doubtful';
+  };
+
+  /**
+   * ClickHouse notes a token before it has the rows: one that is killed in between takes a repeat for what it has already
+   * (`faults.test.ts`). So an answer proves that rows are there only where their token was sent once. Else it is looked
+   * again, and what is missing is written under another token, the same whoever does it. By then the first is noted, so
+   * nothing that was sent with it can land any more.
+   */
+  const makeSure = async (block: ChangeBlock, past: Past, at: number): Promise<void> => {
+    const { start, end } = block;
+    const announced: AnnouncedBlock = { end, at };
+    for (let round = 1; round <= MOST_ROUNDS; round++) {
+      const looked = await patiently(() => lookFirst(block, past, announced, round), waiting).catch(asReassign);
+      const rows = looked.prepared.inserts.reduce((sum, { rowCount }) => sum + rowCount, 0);
+      if (rows === 0) return;
+      ports.emit({ tag: 'written-again', ...of, start, end, rows });
+      await commit(start, { announced });
+      await insertAll(block, looked.prepared, looked.guard);
     }
   };
 
@@ -222,14 +255,15 @@ export function createBlockWriter({
   const announceAndInsert = async (
     { block, past, startedAt }: { block: ChangeBlock; past: Past; startedAt: number },
     { prepared, guard, at }: Looked,
-    onAnnounced: WriteOptions['onAnnounced'],
+    { redo, onAnnounced }: { redo: AnnouncedBlock | null; onAnnounced: WriteOptions['onAnnounced'] | undefined },
   ): Promise<Past> => {
     await commit(block.start, { announced: { end: block.end, at } });
     const { watermark, snapshot, bad } = prepared;
     const then = { watermark, snapshot, marks: marksWith(past.marks, bad), highest: past.highest };
     const insertAt = performance.now();
     onAnnounced?.(then);
-    await insertAll(block, prepared, guard);
+    const written = await insertAll(block, prepared, guard);
+    if (redo !== null || written === 'doubtful') await makeSure(block, past, at);
     held.add(prepared.held);
     const endedAt = performance.now();
     report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
@@ -243,7 +277,7 @@ export function createBlockWriter({
         try {
           const looked = await patiently(() => lookAtAhead(ahead), waiting);
           if (looked !== null && (await held.due(looked.prepared.held)) === null)
-            return await announceAndInsert(of, looked, onAnnounced);
+            return await announceAndInsert(of, looked, { redo, onAnnounced });
         } finally {
           ahead.giveUp();
         }
@@ -253,16 +287,19 @@ export function createBlockWriter({
         const looked = await patiently(() => lookFirst(block, past, redo), waiting).catch(lookAgain);
         const due = await held.due(looked.prepared.held);
         if (due !== null) throw new MirrorOutdated(due);
-        return announceAndInsert(of, looked, onAnnounced);
+        return announceAndInsert(of, looked, { redo, onAnnounced });
       });
     },
     prepareAhead: (block, past) => prepareAhead(block, past, { of, ports, limits }),
     async rewrite(block, past) {
       const unread = await withMirrors(block, async () => {
-        const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting).catch(lookAgain);
-        await insertAll(block, prepared, guard);
-        held.add(prepared.held);
-        return prepared.unread;
+        for (;;) {
+          const { prepared, guard } = await patiently(() => lookFirst(block, past, null), waiting).catch(lookAgain);
+          // Each look has tokens of its own time.
+          if ((await insertAll(block, prepared, guard)) === 'doubtful') continue;
+          held.add(prepared.held);
+          return prepared.unread;
+        }
       });
       await renewHeld();
       return unread;
@@ -281,4 +318,10 @@ export function createBlockWriter({
 /** A mirror that was to be filled on the way met another `changes` than it began with: nothing was announced yet. */
 function lookAgain(error: unknown): never {
   throw error instanceof ServiceError && error.code === 'GUARD_REFUSED' ? new Reassign() : error;
+}
+
+/** The block is announced, so it is redone from there; a mirror that its source left behind meanwhile is made anew first. */
+function asReassign(error: unknown): never {
+  if (error instanceof MirrorOutdated) throw new Reassign();
+  return lookAgain(error);
 }

@@ -151,6 +151,39 @@ describe('with a fault at a point of the protocol', () => {
     await heals();
   });
 
+  scenario('tokens that ClickHouse noted before it was killed, without the rows, lose nothing', async () => {
+    await write();
+    await dies('after-announce:1:kill');
+    const topics = TABLES.map((table) => world.topic(table));
+    const offsets = await world.topics.admin.fetchOffsets({ groupId: world.name, topics });
+    const announced = offsets.flatMap(({ topic, partitions }) =>
+      partitions.map(({ offset, metadata }) => ({
+        ...{ topic, start: Number(offset) },
+        ...(JSON.parse(metadata ?? '{}') as { end?: number; at?: number }),
+      })),
+    );
+    const blocks = announced.filter(({ end }) => end !== undefined);
+    expect(blocks.length).toBeGreaterThan(0);
+    for (const { topic, start, end, at } of blocks) {
+      const mirror = `${topic.split('.').at(-1)}__mirror`;
+      for (const [table, columns, row, where] of [
+        ['changes', 'topic, ingested_at', `'used up', fromUnixTimestamp64Milli(${at}, 'UTC')`, `topic = 'used up'`],
+        [mirror, 'id, _sign', '-1, 1', 'id = -1'],
+      ] as const) {
+        const into = `${world.machinery}.${table}`;
+        await world.clickhouse.command(`INSERT INTO ${into} (${columns}) SELECT ${row}`, {
+          async_insert: 0,
+          insert_deduplicate: 1,
+          insert_deduplication_token: `${table}:${topic}:0:${start}:${end}:${at}`,
+        });
+        await world.clickhouse.command(`DELETE FROM ${into} WHERE ${where}`);
+      }
+    }
+    const healthy = await heals();
+    const again = healthy.process.lines().filter(({ event }) => event === 'written-again');
+    expect(again.map(({ topic }) => topic)).toEqual(expect.arrayContaining(blocks.map(({ topic }) => topic)));
+  });
+
   scenario('an insert whose answer is lost is sent again and written once', async () => {
     for (const point of ['after-changes', 'after-mirror']) {
       const broken = service(`${point}:2:lose`);

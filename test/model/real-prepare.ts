@@ -4,7 +4,7 @@ import { StringColumn } from '../../src/clickhouse/column-string';
 import type { GuardedInsert } from '../../src/clickhouse/insert';
 import type { LookUps, PastEvent } from '../../src/clickhouse/look-ups';
 import { mirrorLayout, type MirrorLayout } from '../../src/clickhouse/mirror-layout';
-import type { TruthEvent } from '../../src/clickhouse/truth-look-ups';
+import type { TruthEvent } from '../../src/clickhouse/truth-event';
 import { compileTranscoder, type Transcoder } from '../../src/debezium/transcode';
 import { placeholderOf } from '../../src/placeholder';
 import type { DeliveryLimits, DeliveryPorts, MirroredTable } from '../../src/delivery/ports';
@@ -203,6 +203,7 @@ export async function prepareReally(world: World, context: BlockContext): Promis
       at: 1,
       seen: context.seen,
       announced: context.announced,
+      round: 0,
       highest,
       watermark: context.watermark,
       snapshot: context.snapshot,

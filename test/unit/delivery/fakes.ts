@@ -48,6 +48,8 @@ export interface World {
   /** Mirrors that were asked to be made anew. */
   readonly marks: WantedRebuild[];
   /** Keys that only events have shown. */
+  /** Mirrors that rows were written to. */
+  readonly mirrored: Set<string>;
   readonly learned: { readonly table: string; readonly key: readonly string[] }[];
   committed: { offset: number; metadata: string } | null;
   epoch: number;
@@ -91,6 +93,7 @@ export function createWorld(): World {
     changes: new Set(),
     marks: [],
     learned: [],
+    mirrored: new Set(),
     committed: null,
     epoch: 1,
     low: 0,
@@ -185,9 +188,12 @@ function portsOf(world: World): DeliveryPorts {
     }),
     forgetGlance: () => undefined,
     migrate: async () => void calls.push('migrate'),
-    currentRows: async (_, images) => {
+    currentRows: async ({ target }, images, rows) => {
       calls.push('look: current rows');
-      return new MirrorRows(images.shape);
+      const standing = new MirrorRows(images.shape);
+      // What was written stands: the truths of these tests are their blocks' own rows.
+      if (world.mirrored.has(target.name)) for (const row of rows) standing.appendFrom(images, row);
+      return standing;
     },
     insert: async (insert, guard, seconds) => {
       const [table = '', , , start = '', end = ''] = insert.token.split(':');
@@ -196,6 +202,7 @@ function portsOf(world: World): DeliveryPorts {
       if (world.written.has(insert.token)) return;
       world.written.set(insert.token, { insert: asSent(insert), guard, seconds });
       if (table === 'changes') for (const offset of offsetsOf(insert)) world.changes.add(offset);
+      else world.mirrored.add(table);
     },
     removeBelow: async (table, _, below) => void calls.push(`remove of ${table.name} below ${below}`),
     emit: (event) => void world.events.push(event),
@@ -269,7 +276,7 @@ function lookUpsOf({ calls, changes }: World): DeliveryPorts['lookUps'] {
     truncations: async () => [],
     newestAnywhere: async () => [],
     whereabouts: async () => [],
-    newestPage: async () => [],
+    newestPages: async function* () {},
     newestRun: async () => null,
     countedPage: async () => [],
     keyEras: async () => [],
