@@ -191,6 +191,8 @@ export class ClickHouse {
   changes: Changes;
   mirror: Mirror;
   requests: Request[] = [];
+  /** Whether the server is killed once it has noted a token and before it has the rows. */
+  killed: () => boolean = () => false;
   private uuids = 2;
   private readonly rules: Rules;
   private readonly keys: number;
@@ -247,6 +249,13 @@ export class ClickHouse {
     // A table that was dropped after the start takes the rows with it.
     if (this.rules.uuidsChecked && table.uuid !== request.table) return false;
     if (table.tokens.includes(request.token)) return false;
+    if (request.mends === undefined && this.killed()) {
+      // Whatever else is under way goes with it.
+      for (const one of this.requests) one.state = 'done';
+      request.answer = 'none';
+      table.tokens.push(request.token);
+      return false;
+    }
     const burned =
       request.kind === 'changes'
         ? this.audit(request)

@@ -11,7 +11,7 @@ import type { Random } from './random';
 import { pastOf } from './redelivery';
 import { GUARD_TICKS, INSERT_TICKS, REDO_TICKS, Violation, type World } from './world';
 
-type Step = 'assign' | 'start' | 'read' | 'beside' | 'announce' | 'changes' | 'mirror' | 'truncate';
+type Step = 'assign' | 'start' | 'read' | 'beside' | 'announce' | 'changes' | 'mirror' | 'truncate' | 'again';
 
 interface Block {
   readonly from: number;
@@ -22,7 +22,12 @@ interface Block {
   readonly at: number;
   readonly redo: boolean;
   readonly seen: boolean;
+  /** Above 0: what the tokens of the rounds before have not brought. */
+  readonly round: number;
 }
+
+/** So often what is missing is written under another token. */
+const MOST_ROUNDS = 3;
 
 /** Computes a block; the model's own way unless another is passed. */
 export type Prepare = (world: World, context: BlockContext) => Prepared | Promise<Prepared>;
@@ -52,6 +57,10 @@ export class Delivery {
   private deadline = 0;
   private mirrorTable = 0;
   private request: Request | null = null;
+  /** An insert of the block was sent more than once. */
+  private repeated = false;
+  /** What the block came to in its first round. */
+  private first: Prepared | null = null;
   private repair: Repair | null = null;
 
   constructor(world: World, partition: number, options: { generation: number; name: string; prepare: Prepare }) {
@@ -99,6 +108,9 @@ export class Delivery {
         return true;
       case 'truncate':
         this.write('delete', 'read');
+        return true;
+      case 'again':
+        this.again();
         return true;
     }
   }
@@ -313,13 +325,13 @@ export class Delivery {
     const to = this.cut(next, random);
     const start = world.offsetAt(partition, next);
     const end = world.offsetAt(partition, to - 1) + 1;
-    return { from: next, to, start, end, at: ++world.blocks, redo: false, seen: start <= this.highest };
+    return { from: next, to, start, end, at: ++world.blocks, redo: false, seen: start <= this.highest, round: 0 };
   }
 
   private announcedBefore({ end, at }: AnnouncedBlock): Block {
     const { world, partition, next } = this;
     const start = (this.begin as { from: number }).from;
-    return { from: next, to: world.indexAt(partition, end), start, end, at, redo: true, seen: true };
+    return { from: next, to: world.indexAt(partition, end), start, end, at, redo: true, seen: true, round: 0 };
   }
 
   /** Where the block ends: a truncate stands alone, and no block is longer than M. */
@@ -343,13 +355,14 @@ export class Delivery {
   private look(): void {
     const { world, partition, block, watermark, snapshot } = this;
     if (block === null || watermark === null) return;
-    const { from, to, seen, redo } = block;
+    const { from, to, seen, redo, round } = block;
     const prepared = this.prepare(world, {
+      round,
       partition,
       from,
       to,
       seen,
-      announced: redo,
+      announced: redo || round > 0,
       highest: this.highest,
       watermark,
       snapshot,
@@ -372,7 +385,7 @@ export class Delivery {
     const outcome = this.commit(block.start, { end: block.end, at: block.at });
     if (outcome !== 'ok') return outcome !== 'fenced';
     if (!world.rules.lookFirst) this.look();
-    this.lookAhead();
+    if (block.round === 0) this.lookAhead();
     this.step = 'changes';
     return true;
   }
@@ -397,6 +410,8 @@ export class Delivery {
     this.step = 'assign';
     this.ahead = null;
     this.request = null;
+    this.repeated = false;
+    this.first = null;
     this.waited = false;
     this.waitUntil = -1;
   }
@@ -414,6 +429,7 @@ export class Delivery {
     if (request.answer === 'none' && this.waitsOn(request)) return;
     if (this.givesUp()) return this.reassign('no answer');
     this.say(() => `repeats ${kind}`);
+    this.repeated = true;
     this.request = world.send(this.statement(kind));
   }
 
@@ -444,7 +460,7 @@ export class Delivery {
     return {
       kind,
       partition,
-      token: ((block.at * 2 + partition) * 128 + block.from) * 128 + block.to,
+      token: ((block.at * 2 + partition) * 128 + block.from) * 128 + block.to + block.round / 8,
       deadline: this.deadline,
       longest: kind === 'delete' ? Infinity : block.seen ? REDO_TICKS : INSERT_TICKS,
       target: this.target,
@@ -459,10 +475,56 @@ export class Delivery {
   private proceed(then: Step): void {
     this.request = null;
     this.step = then;
+    if (then === 'mirror' && this.block !== null && this.world.rules.lookAgain) return this.afterChanges(this.block);
     if (then !== 'read' || this.block === null || this.prepared === null) return;
-    this.next = this.block.to;
-    this.watermark = this.prepared.watermark;
-    this.snapshot = this.prepared.snapshot;
+    const { block, world } = this;
+    this.first ??= this.prepared;
+    const doubtful = block.round === 0 ? block.redo || this.repeated : true;
+    if (world.rules.lookAgain && doubtful && block.round < MOST_ROUNDS) return this.lookOnceMore(block);
+    this.finish(block, this.first);
+  }
+
+  /** Whatever is in a mirror is in `changes`: what a token did not bring is written before anything else, and all is redone. */
+  private afterChanges(block: Block): void {
+    const { world, partition } = this;
+    if (!block.redo && !this.repeated) return;
+    const { count } = world.clickhouse.changes.partitions[partition]!;
+    let lacks = false;
+    for (let record = block.from; record < block.to; record++) lacks ||= count[record] === 0;
+    if (lacks && block.round < MOST_ROUNDS) {
+      this.repeated = true;
+      this.lookOnceMore(block);
+    } else if (block.round > 0 && this.first === null) this.reassign('changes was written again');
+  }
+
+  private lookOnceMore(block: Block): void {
+    const { clickhouse } = this.world;
+    this.block = { ...block, round: block.round + 1, seen: true };
+    this.prepared = null;
+    this.deadline = clickhouse.clock + GUARD_TICKS;
+    this.mirrorTable = clickhouse.mirror.uuid;
+    this.look();
+    this.step = 'again';
+  }
+
+  private again(): void {
+    const { block, prepared, first } = this;
+    if (block === null || prepared === null) return;
+    if (first === null) {
+      this.step = 'announce';
+      return;
+    }
+    if (prepared.records.length === 0 && prepared.signed.length === 0) this.finish(block, first);
+    else this.step = 'announce';
+  }
+
+  private finish(block: Block, { watermark, snapshot }: Prepared): void {
+    this.step = 'read';
+    this.next = block.to;
+    this.watermark = watermark;
+    this.snapshot = snapshot;
+    this.repeated = false;
+    this.first = null;
     this.redo = null;
     this.block = null;
     this.prepared = null;

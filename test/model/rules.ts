@@ -30,6 +30,7 @@ export const RULES = {
   settlingWaits: 'who finds that rows were written beside the blocks waits until none of them can land any more',
   firstNotForgotten: "assumed: a group's offsets are not deleted within the wait after the very first announce",
   aheadLooksAtNothing: 'a block that is prepared while the one before it is written looks at nothing in ClickHouse',
+  lookAgain: 'where a token was sent twice it is looked again, and what is missing is written under another token',
   foldedOnInsert: 'rows of a block that take each other away are folded before they are written',
   handWithoutHighest: "after another hand's commit, with nothing in changes, records that expired stop the service",
 } as const;

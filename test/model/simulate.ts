@@ -261,7 +261,13 @@ function outcomeOf({ world, steps }: Simulation, error: unknown): Outcome {
 }
 
 function worldOf(seed: number, rules: Rules, trace: string[] | null): World {
-  return new World(seeded(seed), rules, { trace, beside: seeded(seed ^ 0x5bd1e995), early: seeded(seed ^ 0x2545f491) });
+  // One life in eight has a ClickHouse that is killed.
+  const kills = seed % 8 === 5 ? seeded(seed ^ 0x1b873593) : null;
+  return new World(seeded(seed), rules, {
+    ...{ trace, kills },
+    beside: seeded(seed ^ 0x5bd1e995),
+    early: seeded(seed ^ 0x2545f491),
+  });
 }
 
 function run(seed: number, rules: Rules, trace: string[] | null): Outcome {

@@ -60,8 +60,12 @@ export class World {
   /** Set where blocks are prepared ahead of their turn: says which. */
   readonly early: Random | null;
 
-  constructor(random: Random, rules: Rules, options: { trace: string[] | null; beside: Random; early: Random }) {
-    const { trace, beside, early } = options;
+  constructor(
+    random: Random,
+    rules: Rules,
+    options: { trace: string[] | null; beside: Random; early: Random; kills: Random | null },
+  ) {
+    const { trace, beside, early, kills } = options;
     this.beside = beside;
     this.early = early.chance(40) ? early : null;
     this.random = random;
@@ -70,6 +74,7 @@ export class World {
     this.history = createHistory(random, { truncateAnyway: !rules.truncateOnePartition });
     const { partitions, keys } = this.history;
     this.clickhouse = new ClickHouse(rules, partitions, keys);
+    if (kills !== null) this.clickhouse.killed = () => this.faults && kills.chance(12);
     this.visible = Array.from({ length: partitions }, () => 0);
     this.oldest = [...this.visible];
     this.excused = [...this.visible];
