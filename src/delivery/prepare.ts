@@ -76,6 +76,8 @@ export interface Prepared {
   /** Values of the block that did not fit their columns. */
   readonly policies: readonly PolicyUse[];
   readonly rowCount: number;
+  /** How many of the block's records `changes` has once it is written. */
+  readonly audited: number;
   readonly watermark: Watermark;
   readonly snapshot: SnapshotState;
 }
@@ -151,6 +153,7 @@ export async function prepareBlock(
     unread,
     policies: [...shares.flatMap(({ clamped }) => clamped), ...rejectedIn(bad)],
     rowCount: audit.rowCount,
+    audited: present.changes.size + audit.rowCount,
     watermark: after,
     snapshot: reads.after,
   };
@@ -295,16 +298,9 @@ async function buildOne(
       await reopen();
       continue;
     }
-    const { built } = written;
+    const { built, mode: how, emptied } = written;
     if (built.kind === 'built')
-      return {
-        table,
-        mode: written.mode,
-        rows: mirrorColumns(built.signed),
-        bad: built.bad,
-        emptied: written.emptied,
-        clamped: built.clamped,
-      };
+      return { table, mode: how, rows: mirrorColumns(built.signed), bad: built.bad, emptied, clamped: built.clamped };
     if (built.kind === 'stale') ports.tables.refresh(of.source, built.field);
     if (built.kind === 'too-narrow') await ports.tables.widen(of.source, built.column);
     await reopen();

@@ -149,7 +149,7 @@ export function createBlockWriter({
    */
   const insertAll = async (
     { start, end }: ChangeBlock,
-    { inserts, truncates, seen }: Prepared,
+    { inserts, truncates, seen }: Pick<Prepared, 'inserts' | 'truncates' | 'seen'>,
     guard: Guard,
   ): Promise<'certain' | 'doubtful'> => {
     const seconds = seen ? limits.insertSeconds * 2 : limits.insertSeconds;
@@ -182,18 +182,32 @@ export function createBlockWriter({
    * (`faults.test.ts`). So an answer proves that rows are there only where their token was sent once. Else it is looked
    * again, and what is missing is written under another token, the same whoever does it. By then the first is noted, so
    * nothing that was sent with it can land any more.
+   * @param part what is looked for; nothing is in a mirror that is not in `changes`, so that comes first
    */
-  const makeSure = async (block: ChangeBlock, past: Past, at: number): Promise<void> => {
+  const makeSure = async (block: ChangeBlock, past: Past, at: number, part: 'changes' | 'all'): Promise<void> => {
     const { start, end } = block;
     const announced: AnnouncedBlock = { end, at };
     for (let round = 1; round <= MOST_ROUNDS; round++) {
       const looked = await patiently(() => lookFirst(block, past, announced, round), waiting).catch(asReassign);
-      const rows = looked.prepared.inserts.reduce((sum, { rowCount }) => sum + rowCount, 0);
+      const { audit, others } = partsOf(looked.prepared);
+      const missing = part === 'all' ? [...audit, ...others] : audit;
+      const rows = missing.reduce((sum, { rowCount }) => sum + rowCount, 0);
       if (rows === 0) return;
       ports.emit({ tag: 'written-again', ...of, start, end, rows });
       await commit(start, { announced });
-      await insertAll(block, looked.prepared, looked.guard);
+      const { seen } = looked.prepared;
+      const truncates = part === 'all' ? looked.prepared.truncates : [];
+      await insertAll(block, { inserts: missing, truncates, seen }, looked.guard);
     }
+  };
+
+  /** Throws `Reassign` where `changes` lacked records of the block: all of it is redone then. */
+  const makeSureOfChanges = async (block: ChangeBlock, past: Past, { prepared, at }: Looked): Promise<void> => {
+    const { start, end } = block;
+    const present = await patiently(() => ports.lookUps.present(of, start, end), waiting);
+    if (present.changes.size >= prepared.audited) return;
+    await makeSure(block, past, at, 'changes');
+    throw new Reassign();
   };
 
   const renew = async (table: BlockTable): Promise<void> => {
@@ -254,16 +268,20 @@ export function createBlockWriter({
   /** Steps 1 to 3. The block's mirrors are kept by who calls. */
   const announceAndInsert = async (
     { block, past, startedAt }: { block: ChangeBlock; past: Past; startedAt: number },
-    { prepared, guard, at }: Looked,
+    looked: Looked,
     { redo, onAnnounced }: { redo: AnnouncedBlock | null; onAnnounced: WriteOptions['onAnnounced'] | undefined },
   ): Promise<Past> => {
+    const { prepared, guard, at } = looked;
     await commit(block.start, { announced: { end: block.end, at } });
     const { watermark, snapshot, bad } = prepared;
     const then = { watermark, snapshot, marks: marksWith(past.marks, bad), highest: past.highest };
     const insertAt = performance.now();
     onAnnounced?.(then);
-    const written = await insertAll(block, prepared, guard);
-    if (redo !== null || written === 'doubtful') await makeSure(block, past, at);
+    const { audit, others } = partsOf(prepared);
+    const audited = await insertAll(block, { inserts: audit, truncates: [], seen: prepared.seen }, guard);
+    if (redo !== null || audited === 'doubtful') await makeSureOfChanges(block, past, looked);
+    const mirrored = await insertAll(block, { ...prepared, inserts: others }, guard);
+    if (redo !== null || audited === 'doubtful' || mirrored === 'doubtful') await makeSure(block, past, at, 'all');
     held.add(prepared.held);
     const endedAt = performance.now();
     report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
@@ -324,4 +342,10 @@ function lookAgain(error: unknown): never {
 function asReassign(error: unknown): never {
   if (error instanceof MirrorOutdated) throw new Reassign();
   return lookAgain(error);
+}
+
+/** What is written of a block to `changes`, and what else. */
+function partsOf({ inserts }: Prepared): Record<'audit' | 'others', Prepared['inserts']> {
+  const [audit, others] = [true, false].map((is) => inserts.filter(({ table }) => (table.name === 'changes') === is));
+  return { audit: audit ?? [], others: others ?? [] };
 }

@@ -296,7 +296,7 @@ describe('verify', () => {
     await world.sql(`UPDATE plain SET n = -2`);
     const verifying = world.command(['verify', '--table', 'public.plain']);
     const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                  WHERE datname = current_database() AND application_name = 'debezium-clickhouse' AND state = 'idle in transaction'`;
+                  WHERE datname = current_database() AND application_name = 'debezium-clickhouse' AND state = 'idle in transaction' AND query LIKE '%pg_current_snapshot%'`;
     await waitFor(async () => (await world.postgres.query(end)).length > 0, 'verify has its snapshot');
     const { code, stdout, stderr } = await verifying;
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
