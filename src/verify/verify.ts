@@ -90,12 +90,12 @@ export async function verify(options: VerifyOptions, ports: VerifyPorts): Promis
     endOf(kafka, messageTopic),
     topicsOf(options, ports).then((topics) => boundsOf(kafka, topics)),
   ]);
-  return ports.inSession(async (session) => {
+  return inSnapshot(ports, async (session) => {
     const taken = await takeSnapshot(session, options.hashKeys);
     const mark = `debezium-clickhouse-verify-${randomUUID()}`;
     await ports.source.query(`SELECT pg_logical_emit_message(true, '${mark}', '')`);
     const { patienceMs } = options;
-    const waiting: Waiting = { kafka, onProgress, now, sleep, messageTopic, patienceMs, lost: lostSnapshot(session) };
+    const waiting: Waiting = { kafka, onProgress, now, sleep, messageTopic, patienceMs, lost: session.lost };
     await waitForMessage(mark, messagesBefore, waiting);
     await waitForConsumer(await boundsOf(kafka, await topicsOf(options, ports)), waiting);
     await waitForRebuilds(() => pendingRebuilds(options, ports), waiting);
@@ -150,27 +150,24 @@ interface Taken {
   readonly encoding: string;
 }
 
-/** Begins the transaction whose snapshot everything is read in. */
-/** Aborted once the session is lost: then there is nothing left to compare the mirrors with. */
-function lostSnapshot({ lost }: SourceSession): AbortSignal {
-  const snapshot = new AbortController();
-  const onLost = (): void => {
-    snapshot.abort(
-      new ServiceError(
+/** Whatever goes wrong once the session is lost: there is nothing left to compare the mirrors with. */
+function inSnapshot<T>({ inSession }: VerifyPorts, use: (session: SourceSession) => Promise<T>): Promise<T> {
+  return inSession((session) =>
+    use(session).catch((cause: unknown) => {
+      if (!session.lost.aborted) throw cause;
+      throw new ServiceError(
         'POSTGRES_UNREACHABLE',
         'The connection to PostgreSQL broke, and with it the snapshot to compare with.',
         {
           hint: 'Nothing was changed. Run verify again once PostgreSQL answers; its log says why it ended the session.',
-          cause: lost.reason,
+          cause,
         },
-      ),
-    );
-  };
-  if (lost.aborted) onLost();
-  lost.addEventListener('abort', onLost, { once: true });
-  return snapshot.signal;
+      );
+    }),
+  );
 }
 
+/** Begins the transaction whose snapshot everything is read in. */
 async function takeSnapshot(session: SourceSession, keys: HashKeys | null): Promise<Taken> {
   await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   for (const setting of SESSION_SETTINGS) await session.query(setting);
