@@ -91,10 +91,14 @@ function digestOf(definition: string): string {
   return createHash('sha256').update(definition).digest('hex').slice(0, 16);
 }
 
-/** None for a table without a key: they follow rows by their key. */
+/** They follow rows by their key: a table without one has none, unless it had one before. */
 function lookBackViews(place: MirrorPlace): LookBackView[] {
-  if (isCounted(place.layout)) return [];
   return [atView(place), historyView(place)];
+}
+
+/** Whether what stands under a view's name is that view, of whatever definition. */
+function isOfView(standing: Standing, { comment }: LookBackView): boolean {
+  return standing.comment.startsWith(`${comment} (`);
 }
 
 export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, control: Control): MirrorStore {
@@ -190,9 +194,9 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
     const changesView = await find(databases.machinery, changesViewName(name));
     const marked = changesView?.comment.replace(/ \([0-9a-f]{16}\)$/, '');
     if (marked !== undefined && marked !== changesViewComment(layout)) return true;
-    for (const view of lookBackViews(place)) {
+    for (const view of isCounted(layout) ? [] : lookBackViews(place)) {
       const standing = await find(databases.machinery, view.name);
-      if (standing !== null && !standing.comment.startsWith(`${view.comment} (`)) return true;
+      if (standing !== null && !isOfView(standing, view)) return true;
     }
     return false;
   };
@@ -222,21 +226,26 @@ export function openMirrorStore(clickhouse: ClickHouse, databases: Databases, co
       await clickhouse.command(createViewSql({ ...place, layout }));
     await ensureChangesView({ ...place, layout });
     for (const view of lookBackViews({ ...place, layout })) {
-      const digest = digestOf(view.select);
       const standing = await find(databases.machinery, view.name);
-      if (standing?.comment !== lookBackComment(view, digest))
-        await clickhouse.command(createLookBackSql(place, view, digest), DDL_SETTINGS);
+      if (isCounted(layout)) await dropOutlived(standing, view);
+      else await ensureLookBackView(place, standing, view);
     }
-    if (isCounted(layout)) await dropLookBackViews({ ...place, layout });
   };
 
-  /** Those of a time when the table had a key: what they would tell of now is wrong. */
-  const dropLookBackViews = async (place: MirrorPlace): Promise<void> => {
-    for (const { name, comment } of [atView(place), historyView(place)]) {
-      const standing = await find(databases.machinery, name);
-      if (standing?.comment.startsWith(`${comment} (`) === true)
-        await clickhouse.command(`DROP VIEW IF EXISTS ${quoteName(databases.machinery)}.${quoteName(name)} SYNC`);
-    }
+  const ensureLookBackView = async (
+    place: MirrorPlace,
+    standing: Standing | null,
+    view: LookBackView,
+  ): Promise<void> => {
+    const digest = digestOf(view.select);
+    if (standing?.comment !== lookBackComment(view, digest))
+      await clickhouse.command(createLookBackSql(place, view, digest), DDL_SETTINGS);
+  };
+
+  /** Of a time when the table had a key: what it would tell of now is wrong. */
+  const dropOutlived = async (standing: Standing | null, view: LookBackView): Promise<void> => {
+    if (standing === null || !isOfView(standing, view)) return;
+    await clickhouse.command(`DROP VIEW IF EXISTS ${quoteName(databases.machinery)}.${quoteName(view.name)} SYNC`);
   };
 
   /** Null if another process made it meanwhile. */

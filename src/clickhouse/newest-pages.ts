@@ -4,7 +4,7 @@
  */
 import type { ClickHouse } from './client';
 import { quoteName, quoteText } from './ddl';
-import type { OffsetRange, TruthEvent } from './truth-event';
+import { within, type OffsetRange, type TruthEvent } from './truth-event';
 
 export interface NewestOf extends OffsetRange {
   /** The name of the mirror in the making that the pages are for. */
@@ -41,7 +41,7 @@ const LONG = {
 
 /** Pages in the order of offsets. The list is dropped at the end, and where a process died, with the next one that is made. */
 export async function* newestPages(
-  { from, below, beside, deletes }: NewestOf,
+  { beside, deletes, ...range }: NewestOf,
   { clickhouse, machinery, counts, read }: NewestPagesOptions,
 ): AsyncGenerator<readonly TruthEvent[], void, undefined> {
   const qualified = (name: string): string => `${quoteName(machinery)}.${quoteName(name)}`;
@@ -52,10 +52,9 @@ export async function* newestPages(
       `COMMENT ${quoteText(LIST_COMMENT)}`,
   );
   try {
-    const range = below === null ? `offset >= ${from}` : `offset >= ${from} AND offset < ${below}`;
     const having = deletes === 'without' ? `HAVING argMax(op, offset) != 'd'` : '';
     await clickhouse.command(
-      `INSERT INTO ${list} SELECT max(offset) FROM ${qualified('changes')} WHERE ${counts} AND ${range} GROUP BY key ${having}`,
+      `INSERT INTO ${list} SELECT max(offset) FROM ${qualified('changes')} WHERE ${counts} AND ${within(range)} GROUP BY key ${having}`,
       LONG,
     );
     const page = async (above: number, rows: number): Promise<TruthEvent[]> => {
@@ -63,8 +62,8 @@ export async function* newestPages(
         `SELECT count() AS rows, max(offset) AS last FROM (SELECT offset FROM ${list} WHERE offset > ${above} ORDER BY offset LIMIT ${rows})`,
       );
       if (found === undefined || found.rows === '0') return [];
-      const within = `offset > ${above} AND offset <= ${found.last}`;
-      return read(`${within} AND offset IN (SELECT offset FROM ${list} WHERE ${within})`);
+      const inPage = `offset > ${above} AND offset <= ${found.last}`;
+      return read(`${inPage} AND offset IN (SELECT offset FROM ${list} WHERE ${inPage})`);
     };
     let next = page(-1, FIRST_ROWS);
     for (;;) {

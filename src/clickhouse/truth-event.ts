@@ -23,3 +23,8 @@ export interface OffsetRange {
   readonly from: number;
   readonly below: number | null;
 }
+
+/** The range as a condition on `offset`. */
+export function within({ from, below }: OffsetRange): string {
+  return below === null ? `offset >= ${from}` : `offset >= ${from} AND offset < ${below}`;
+}

@@ -4,7 +4,7 @@ import type { Truncation } from '../plan/truncation';
 import type { ClickHouse } from './client';
 import { quoteName, quoteText } from './ddl';
 import { newestPages, type NewestOf } from './newest-pages';
-import type { OffsetRange, TruthEvent } from './truth-event';
+import { within, type OffsetRange, type TruthEvent } from './truth-event';
 import type { WireDefinition } from './wire-definition';
 import type { WireSchemas } from './wire-schemas';
 
@@ -197,10 +197,6 @@ export function truthLookUps(
       return newestPages(newest, { clickhouse, machinery, counts, read });
     },
   };
-}
-
-function within({ from, below }: OffsetRange): string {
-  return below === null ? `offset >= ${from}` : `offset >= ${from} AND offset < ${below}`;
 }
 
 const TRUTH =

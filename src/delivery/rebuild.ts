@@ -141,12 +141,14 @@ interface Events {
 
 /** What some keys came to. */
 async function keyedEvents(truths: readonly TruthEvent[], images: MirrorRows, writing: Writing): Promise<Events> {
-  const { era, turn, layout, reader, above, truncations, ports } = writing;
+  const { era, layout, reader, above, truncations, ports } = writing;
   const { of } = era;
   const alive = truths.filter((truth) => truth.op !== 'd' && !isTruncated({ ...truth, ...of }, truncations));
   const { events, lost } = await eventsOfTruths(alive, { of, above, layout, lookUps: ports.lookUps, reader, images });
-  const gone = turn === 0 ? [] : deletes(truths, reader, images);
-  return { events: [...events, ...gone].sort((a, b) => a.origin.offset - b.origin.offset), lost };
+  return {
+    events: [...events, ...deletes(truths, reader, images)].sort((a, b) => a.origin.offset - b.origin.offset),
+    lost,
+  };
 }
 
 /** The deletes among some events; one whose key cannot be read takes nothing away. */
