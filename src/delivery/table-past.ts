@@ -203,8 +203,9 @@ function keysOf(
     isUnderEarlierKey: (key, lsn) =>
       rekeyed && lsn <= Math.max(newest.by, remadeBy) && (keyText(namesOf(key)) !== names || lsn <= unsureBy),
     unseenKey(key) {
+      if (remadeBy < 0) return null;
       const found = namesOf(key);
-      return remadeBy >= 0 && !isKeyKnown(versions, found) ? found : null;
+      return isKeyKnown(versions, found) ? null : found;
     },
   };
 }

@@ -14,13 +14,7 @@ export interface TableVersion {
    * Between these looks the key was made anew of the same columns: an event up to `by` may have been written while it was
    * of others.
    */
-  readonly keyRemade?: Looks;
-}
-
-/** Two looks at the catalogue, by the LSN of each. */
-interface Looks {
-  readonly after: number;
-  readonly by: number;
+  readonly keyRemade?: Pick<TableVersion, 'after' | 'by'>;
 }
 
 /** Where an event is in PostgreSQL's log; -1 for null. */
