@@ -160,10 +160,11 @@ export function createBlockWriter({
     };
     let repeats = 0;
     const persist = (action: () => Promise<void>): Promise<void> => {
-      repeats--;
+      let sent = false;
       return patiently(() => {
         if (performance.now() > giveUpAt) redo('CLICKHOUSE_UNREACHABLE');
-        repeats++;
+        if (sent) repeats++;
+        sent = true;
         return action();
       }, waiting);
     };
@@ -174,7 +175,7 @@ export function createBlockWriter({
       if (error instanceof ServiceError && error.code === 'GUARD_REFUSED') redo(error.code);
       throw error;
     }
-    return repeats === 0 ? 'certain' : 'doubtful';
+    return repeats > 0 ? 'doubtful' : 'certain';
   };
 
   /**
@@ -182,22 +183,26 @@ export function createBlockWriter({
    * (`faults.test.ts`). So an answer proves that rows are there only where their token was sent once. Else it is looked
    * again, and what is missing is written under another token, the same whoever does it. By then the first is noted, so
    * nothing that was sent with it can land any more.
-   * @param part what is looked for; nothing is in a mirror that is not in `changes`, so that comes first
+   * @param part nothing is in a mirror that is not in `changes`, so that comes first
    */
-  const makeSure = async (block: ChangeBlock, past: Past, at: number, part: 'changes' | 'all'): Promise<void> => {
+  const makeSure = async (block: ChangeBlock, past: Past, at: number, part: keyof Parts): Promise<void> => {
     const { start, end } = block;
     const announced: AnnouncedBlock = { end, at };
     for (let round = 1; round <= MOST_ROUNDS; round++) {
-      const looked = await patiently(() => lookFirst(block, past, announced, round), waiting).catch(asReassign);
-      const { audit, others } = partsOf(looked.prepared);
-      const missing = part === 'all' ? [...audit, ...others] : audit;
-      const rows = missing.reduce((sum, { rowCount }) => sum + rowCount, 0);
-      if (rows === 0) return;
-      ports.emit({ tag: 'written-again', ...of, start, end, rows });
+      const look = patiently(() => lookFirst(block, past, announced, round), waiting);
+      const { prepared, guard } = await look.catch(asReassign);
+      const inserts = partsOf(prepared)[part];
+      if (inserts.length === 0) return;
+      ports.emit({
+        tag: 'written-again',
+        ...of,
+        start,
+        end,
+        rows: inserts.reduce((sum, one) => sum + one.rowCount, 0),
+      });
       await commit(start, { announced });
-      const { seen } = looked.prepared;
-      const truncates = part === 'all' ? looked.prepared.truncates : [];
-      await insertAll(block, { inserts: missing, truncates, seen }, looked.guard);
+      // A delete has no token: its answer tells.
+      await insertAll(block, { inserts, truncates: [], seen: prepared.seen }, guard);
     }
   };
 
@@ -206,7 +211,7 @@ export function createBlockWriter({
     const { start, end } = block;
     const present = await patiently(() => ports.lookUps.present(of, start, end), waiting);
     if (present.changes.size >= prepared.audited) return;
-    await makeSure(block, past, at, 'changes');
+    await makeSure(block, past, at, 'audit');
     throw new Reassign();
   };
 
@@ -281,7 +286,7 @@ export function createBlockWriter({
     const audited = await insertAll(block, { inserts: audit, truncates: [], seen: prepared.seen }, guard);
     if (redo !== null || audited === 'doubtful') await makeSureOfChanges(block, past, looked);
     const mirrored = await insertAll(block, { ...prepared, inserts: others }, guard);
-    if (redo !== null || audited === 'doubtful' || mirrored === 'doubtful') await makeSure(block, past, at, 'all');
+    if (redo !== null || audited === 'doubtful' || mirrored === 'doubtful') await makeSure(block, past, at, 'others');
     held.add(prepared.held);
     const endedAt = performance.now();
     report(block, prepared, { ms: endedAt - startedAt, insertMs: endedAt - insertAt });
@@ -345,7 +350,9 @@ function asReassign(error: unknown): never {
 }
 
 /** What is written of a block to `changes`, and what else. */
-function partsOf({ inserts }: Prepared): Record<'audit' | 'others', Prepared['inserts']> {
-  const [audit, others] = [true, false].map((is) => inserts.filter(({ table }) => (table.name === 'changes') === is));
-  return { audit: audit ?? [], others: others ?? [] };
+type Parts = Readonly<Record<'audit' | 'others', Prepared['inserts']>>;
+
+function partsOf({ inserts }: Prepared): Parts {
+  const isAudit = ({ table }: Prepared['inserts'][number]): boolean => table.name === 'changes';
+  return { audit: inserts.filter(isAudit), others: inserts.filter((insert) => !isAudit(insert)) };
 }
