@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { executeSnapshot } from '../../src/connect/snapshot';
 import { sendSignalRow } from '../../src/connect/source';
+import { waitFor } from '../harness/wait-for';
 import type { World } from '../harness/world';
 import type { Deed } from './deed';
 import type { Random } from './random';
@@ -35,14 +36,13 @@ export function operatorDeeds({ world, random, tell, count, over }: OperatorOpti
 
   /** Runs it until it says 0. */
   const insist = async (args: readonly string[]): Promise<void> => {
-    const deadline = performance.now() + INSIST_MS;
-    for (;;) {
+    const isDone = async (): Promise<boolean> => {
       const { code, stdout, stderr } = await world.command(args);
-      if (code === 0) return;
-      if (performance.now() > deadline) throw new Error(`exit code ${String(code)}\n${stdout}${stderr}`);
+      if (code === 0) return true;
       tell(`  ${args[0]} ended with ${String(code)}`);
-      await pause(AGAIN_MS);
-    }
+      throw new Error(`exit code ${String(code)}\n${stdout}${stderr}`);
+    };
+    await waitFor(isDone, `${args[0]} is done`, INSIST_MS);
   };
 
   /** A statement that may be given twice; true once PostgreSQL took it, false where it was away or the table locked. */

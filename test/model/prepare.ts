@@ -19,7 +19,7 @@ export interface BlockContext {
   /** Written again within its announced bounds. */
   readonly announced: boolean;
   /** 0; above it what the tokens of the rounds before have not brought is looked for. */
-  readonly round?: number;
+  readonly round: number;
   /** H, the highest offset of the partition in `changes` when it was assigned; -1 for none. */
   readonly highest: number;
   readonly watermark: Watermark;
@@ -221,7 +221,7 @@ function reconcile(model: Model, context: BlockContext, redelivered: Uint8Array)
   const { partition, from, to, announced } = context;
   const log = history.logs[partition]!;
   const signed: SignedRow[] = [];
-  const burns = rules.redoBurnsToken && announced && (context.round ?? 0) === 0;
+  const burns = rules.redoBurnsToken && announced && context.round === 0;
   for (let key = partition; key < history.keys; key += history.partitions) {
     const inHand = log.key.lastIndexOf(key, to - 1);
     if (inHand < from) continue;

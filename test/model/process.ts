@@ -237,6 +237,7 @@ export class Delivery {
       to: last,
       seen: true,
       announced: true,
+      round: 0,
       highest: this.highest,
       ...past,
     });
@@ -280,7 +281,17 @@ export class Delivery {
     const next = this.fresh(block.to, early);
     const { watermark, snapshot } = prepared;
     const { from, to, seen } = next;
-    const context = { partition, from, to, seen, announced: false, highest: this.highest, watermark, snapshot };
+    const context = {
+      partition,
+      from,
+      to,
+      seen,
+      announced: false,
+      round: 0,
+      highest: this.highest,
+      watermark,
+      snapshot,
+    };
     const found = prepare(world, context);
     if (rules.aheadLooksAtNothing && found.looked) return;
     this.say(() => `prepares records ${from} to ${to - 1} ahead`);
@@ -362,7 +373,7 @@ export class Delivery {
       from,
       to,
       seen,
-      announced: redo || round > 0,
+      announced: redo,
       highest: this.highest,
       watermark,
       snapshot,
@@ -479,7 +490,7 @@ export class Delivery {
     if (then !== 'read' || this.block === null || this.prepared === null) return;
     const { block, world } = this;
     this.first ??= this.prepared;
-    const doubtful = block.round === 0 ? block.redo || this.repeated : true;
+    const doubtful = block.redo || this.repeated;
     if (world.rules.lookAgain && doubtful && block.round < MOST_ROUNDS) return this.lookOnceMore(block);
     this.finish(block, this.first);
   }
@@ -491,15 +502,13 @@ export class Delivery {
     const { count } = world.clickhouse.changes.partitions[partition]!;
     let lacks = false;
     for (let record = block.from; record < block.to; record++) lacks ||= count[record] === 0;
-    if (lacks && block.round < MOST_ROUNDS) {
-      this.repeated = true;
-      this.lookOnceMore(block);
-    } else if (block.round > 0 && this.first === null) this.reassign('changes was written again');
+    if (lacks && block.round < MOST_ROUNDS) this.lookOnceMore(block);
+    else if (block.round > 0 && this.first === null) this.reassign('changes was written again');
   }
 
   private lookOnceMore(block: Block): void {
     const { clickhouse } = this.world;
-    this.block = { ...block, round: block.round + 1, seen: true };
+    this.block = { ...block, round: block.round + 1, redo: true, seen: true };
     this.prepared = null;
     this.deadline = clickhouse.clock + GUARD_TICKS;
     this.mirrorTable = clickhouse.mirror.uuid;
@@ -510,11 +519,7 @@ export class Delivery {
   private again(): void {
     const { block, prepared, first } = this;
     if (block === null || prepared === null) return;
-    if (first === null) {
-      this.step = 'announce';
-      return;
-    }
-    if (prepared.records.length === 0 && prepared.signed.length === 0) this.finish(block, first);
+    if (first !== null && prepared.records.length === 0 && prepared.signed.length === 0) this.finish(block, first);
     else this.step = 'announce';
   }
 

@@ -203,7 +203,7 @@ export async function prepareReally(world: World, context: BlockContext): Promis
       at: 1,
       seen: context.seen,
       announced: context.announced,
-      round: context.round ?? 0,
+      round: context.round,
       highest,
       watermark: context.watermark,
       snapshot: context.snapshot,

@@ -47,9 +47,9 @@ export interface World {
   readonly changes: Set<number>;
   /** Mirrors that were asked to be made anew. */
   readonly marks: WantedRebuild[];
-  /** Keys that only events have shown. */
   /** Mirrors that rows were written to. */
   readonly mirrored: Set<string>;
+  /** Keys that only events have shown. */
   readonly learned: { readonly table: string; readonly key: readonly string[] }[];
   committed: { offset: number; metadata: string } | null;
   epoch: number;
